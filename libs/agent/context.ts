@@ -1,0 +1,78 @@
+import type { Duplex } from 'node:stream'
+
+/** What agent code is given: everything that reaches outside the context goes through it. */
+export interface AgentContext {
+  /** The request that this attempt serves. */
+  readonly request: {
+    readonly id: string
+    /** From 1. */
+    readonly attempt: number
+    readonly agentType: string
+    readonly tenant: string
+    readonly metadata: Readonly<Record<string, string>>
+  }
+  /** Aborts when the attempt runs out of time or is cancelled; half a second later the context is killed. */
+  readonly signal: AbortSignal
+  /** Structured log lines, stamped with the request's ids by the worker. */
+  readonly log: AgentLog
+  /** Tells the caller how far the attempt is (any JSON). */
+  progress(value: unknown): void
+  /** Streams a JSON value to the caller. */
+  emit(value: unknown): void
+  readonly model: AgentModel
+  /** `fetch` for hosts with an `egress` rule; the sidecar adds the key. Give it to an SDK as its `fetch`. */
+  fetch(url: string | URL, init?: RequestInit): Promise<Response>
+  readonly secrets: AgentSecrets
+  /** Runs another agent type (listed in `may-call`) and gives its result. @throws AgentCallError */
+  call(agentType: string, input: unknown): Promise<unknown>
+  /** A singleton's JSON document that lasts across requests of one tenant; assign to change it. Undefined elsewhere. */
+  memory: unknown
+  /** Runs `fn` inside a span of the request's trace. */
+  span<T>(name: string, fn: () => Promise<T> | T): Promise<T>
+}
+
+export interface AgentLog {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+export interface AgentModel {
+  /** One answer of the agent type's model. The sidecar calls the provider: no key is in the context. */
+  generate(options: GenerateOptions): Promise<Generated>
+  /** The same as pieces of text. */
+  stream(options: GenerateOptions): AsyncIterable<string>
+}
+
+export interface GenerateOptions {
+  model?: string
+  system?: string
+  prompt?: string
+  messages?: { role: 'user' | 'assistant'; content: string }[]
+  maxTokens?: number
+  temperature?: number
+}
+
+/** The answer: usable as a string (`String(answer)`), with its facts. */
+export interface Generated {
+  text: string
+  model: string
+  finishReason: string
+  usage: { inputTokens: number; outputTokens: number }
+  toString(): string
+}
+
+export interface AgentSecrets {
+  /** The value of a secret with `deliver: value`. It counts as exposed from then on: prefer `fetch`. */
+  get(name: string): Promise<string>
+  /** A lease that belongs to this attempt alone and is revoked at its end. */
+  lease(name: string): Promise<AgentLease>
+}
+
+export interface AgentLease {
+  readonly credentials: { user: string; password: string; database: string }
+  readonly ttlMs: number
+  /** A byte stream to the declared database and nowhere else. At most three are open at once. */
+  connect(): Duplex
+}

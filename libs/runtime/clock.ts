@@ -1,0 +1,17 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** Time as a dependency, so that tests turn it by hand. All figures are milliseconds. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number
+  /** Resolves after `ms`; rejects with the signal's reason when it aborts first. Keeps the process alive. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
+}
+
+/** The machine's clock. A sleep is cut into pieces below 2^31 ms, which is all that a timer holds. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  async sleep(ms, signal) {
+    for (let left = ms; left > 0; left -= 2 ** 30) await delay(Math.min(left, 2 ** 30), undefined, { signal })
+  },
+}

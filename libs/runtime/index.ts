@@ -1,0 +1,14 @@
+/** What every process needs: configuration, log, lifecycle, errors, clock, durations and sizes. Imports no other lib. */
+export { type Clock, systemClock } from './clock.ts'
+export {
+  ConfigError,
+  configToEnv,
+  loadConfig,
+  readCredential,
+  RedisConfig,
+  TelemetryConfig,
+} from './config.ts'
+export { isRetryable, messageOf, PermanentError } from './errors.ts'
+export { announceReady, onDispose, untilSignal } from './lifecycle.ts'
+export { createLog, type Log, silentLog } from './log.ts'
+export { formatDuration, parseDurationMs, parseSizeBytes } from './quantities.ts'

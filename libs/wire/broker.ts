@@ -1,0 +1,66 @@
+/** What a context asks of the broker: HTTP/1.1 on descriptors 4-7. Types alone. */
+
+/**
+ * The first line on every connection to a sidecar socket, JSON and a newline, written by the launcher (for a context,
+ * before it starts) or by the worker. The sidecar answers nothing to it.
+ */
+export type Preamble = { role: 'context'; context: string } | { role: 'worker'; credential: string }
+
+/** `POST /v1/model/generate`, and `/v1/model/stream` with the same body. */
+export interface GenerateRequest {
+  /** Default: the model of the agent type. Another model must be served by a secret that the type may use. */
+  model?: string
+  system?: string
+  prompt?: string
+  messages?: { role: 'user' | 'assistant'; content: string }[]
+  maxTokens?: number
+  temperature?: number
+}
+export interface GenerateResult {
+  text: string
+  model: string
+  finishReason: string
+  usage: { inputTokens: number; outputTokens: number }
+}
+/** `/v1/model/stream` answers application/x-ndjson: deltas, then one end or error. */
+export type StreamLine =
+  | { delta: string }
+  | { end: GenerateResult }
+  | { error: { type: string; message: string } }
+
+/**
+ * `ctx.fetch`: any method on `/v1/fetch`, the address in `x-tb-url`; body, status and headers pass through.
+ * `GET /v1/secrets/<name>` gives a SecretValue (only `deliver: value`).
+ * `POST /v1/leases {"name"}` gives a LeaseResult.
+ * `CONNECT <secret name>:0` becomes a byte relay to that secret's database, after a lease.
+ * Errors are `{error: {type, message}}` with status 400, 403, 404, 409, 429, 502, 503 or 504.
+ */
+export interface SecretValue {
+  name: string
+  value: string
+  generation: number
+}
+export interface LeaseResult {
+  name: string
+  credentials: { user: string; password: string; database: string }
+  ttlMs: number
+}
+
+/** Worker to sidecar, on a connection with role `worker`: `POST /v1/grants` gives 201 `{grant}`. */
+export interface GrantRequest {
+  /** The context whose connections get the grant. */
+  context: string
+  jobId: string
+  /** From 1: BullMQ's attemptsStarted. */
+  attempt: number
+  lockToken: string
+  /** The job's data as it lies in the queue; the sidecar verifies its signature itself. */
+  job: unknown
+  /** W3C traceparent of the attempt's span. */
+  traceparent: string
+  timeoutMs: number
+}
+/** `DELETE /v1/grants/<grant>` answers 200 with this once everything leased is revoked. */
+export interface GrantEnd {
+  revokedLeases: number
+}

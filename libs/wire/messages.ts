@@ -1,0 +1,131 @@
+/** What context and worker (descriptor 3), and worker and launcher, say to each other. Types alone: a context loads them for nothing. */
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
+export type JsonSchema = Record<string, unknown>
+
+/** The outcome of an attempt, or of a request. */
+export type Outcome = 'completed' | 'failed' | 'timed-out' | 'out-of-memory' | 'cancelled' | 'interrupted'
+
+/** An error as it travels: `type` is stable and for programs, `message` for people. */
+export interface WireError {
+  type: string
+  message: string
+  stack?: string
+}
+
+/** What agent code sees as `ctx.request`. */
+export interface RequestInfo {
+  id: string
+  /** From 1. */
+  attempt: number
+  agentType: string
+  tenant: string
+  metadata: Record<string, string>
+}
+
+/** Worker to context. */
+export type ToContext =
+  | { t: 'load'; code: string; filename: string }
+  | { t: 'describe' }
+  | { t: 'run'; request: RequestInfo; input: unknown; traceparent: string; memory?: unknown }
+  | { t: 'abort'; reason: string }
+  | { t: 'reply'; id: number; ok: true; value: unknown }
+  | { t: 'reply'; id: number; ok: false; error: WireError }
+
+/** A finished span of a context. Times are milliseconds since the epoch, with fractions. */
+export interface WireSpan {
+  name: string
+  spanId: string
+  parentSpanId: string
+  startMs: number
+  endMs: number
+  attributes: Record<string, string | number | boolean>
+  error?: string
+}
+
+/** Context to worker. */
+export type FromContext =
+  | { t: 'hello' }
+  | { t: 'loaded' }
+  | { t: 'load-failed'; error: WireError }
+  | { t: 'described'; input: JsonSchema | null; output: JsonSchema | null }
+  | { t: 'started'; atMs: number }
+  | {
+      t: 'log'
+      level: 'debug' | 'info' | 'warn' | 'error'
+      message: string
+      fields: Record<string, unknown>
+      atMs: number
+    }
+  | { t: 'progress'; value: unknown }
+  | { t: 'emit'; value: unknown }
+  | { t: 'span'; span: WireSpan }
+  | { t: 'call'; id: number; agentType: string; input: unknown }
+  | { t: 'result'; value: unknown; memory?: unknown }
+  | { t: 'failed'; error: WireError }
+
+/** Isolation level. */
+export type Level = 'thread' | 'process' | 'namespace'
+
+/** How the memory limit was held. */
+export type MemoryMechanism = 'cgroup-v2' | 'cgroup-v1' | 'rlimit-data'
+
+/** What launcher, kernel and worker measured of a context; nothing in it is the context's own claim. Times: ms since the epoch. */
+export interface Receipt {
+  context: string
+  level: Level
+  /** Attempts that had entered this process before this one, as the launcher counted: 0. */
+  reuse: number
+  pid: number
+  /** Uid outside of any user namespace. */
+  uid: number
+  limits: { memoryBytes: number; memoryBy: MemoryMechanism; timeoutMs: number }
+  /** Highest memory charged above the empty context; null where the kernel does not tell. */
+  peakBytes: number | null
+  cpuMs: number | null
+  startedAt: number
+  readyAt: number | null
+  acquiredAt: number | null
+  endedAt: number
+  /** What ended it: it exited by itself, our kill after its result, its time, its memory, a violation, or the worker's end. */
+  endedBy:
+    | 'exit'
+    | 'released'
+    | 'timeout'
+    | 'out-of-memory'
+    | 'aborted'
+    | 'protocol-violation'
+    | 'worker-gone'
+    | 'signal'
+  exitCode: number | null
+  signal: string | null
+  /** Processes that outlived the kill and had to be killed again: 0. */
+  leftOver: number
+}
+
+/** Limits that hold from a context's first instruction. */
+export interface LoadLimits {
+  /** JS heap, MiB. */
+  heapMiB: number
+  /** Bytes of console output kept. */
+  outputBytes: number
+  childProcess: boolean
+  worker: boolean
+}
+
+/** Worker to launcher. The launcher takes no path and no argument list from a worker. */
+export type ToLauncher =
+  | { t: 'start'; context: string; limits: LoadLimits }
+  | { t: 'acquire'; context: string; memoryBytes: number; timeoutMs: number; graceMs: number }
+  | { t: 'end'; context: string; by: Receipt['endedBy'] }
+  | { t: 'alive' }
+
+/** Launcher to worker. */
+export type FromLauncher =
+  | { t: 'open'; level: Level; memoryBy: MemoryMechanism }
+  | { t: 'refused'; message: string }
+  | { t: 'started'; context: string; pid: number; uid: number }
+  | { t: 'start-failed'; context: string; message: string }
+  | { t: 'acquired'; context: string; reuse: number }
+  | { t: 'output'; context: string; stream: 'stdout' | 'stderr'; text: string }
+  | { t: 'ended'; context: string; receipt: Receipt }

@@ -1,0 +1,20 @@
+import { defineConfig } from 'vitest/config'
+
+/** One project per kind of test: unit has no network and no real time; the others start real servers. */
+const project = (name: string, extra: object = {}) => ({
+  extends: true as const,
+  test: { name, include: [`test/${name}/**/*.test.ts`], ...extra },
+})
+const real = { pool: 'forks' as const, testTimeout: 60_000, hookTimeout: 120_000, fileParallelism: false }
+
+export default defineConfig({
+  test: {
+    passWithNoTests: true,
+    projects: [
+      project('unit'),
+      project('contract', real),
+      project('integration', real),
+      project('e2e', real),
+    ],
+  },
+})

@@ -127,7 +127,7 @@ export class VaultCalls implements AsyncDisposable {
   /** What node-vault calls in place of axios. The path '/' keeps its special case for sys/health away. */
   async #send({ method, headers, signal, call }: Request & Extras) {
     const body = call.json && JSON.stringify(call.json)
-    const reply = await this.#transport.send({ method, path: `/v1/${call.path}`, headers, body, signal })
+    const reply = await this.#transport.send({ method, path: call.path, headers, body, signal })
     const good =
       reply.status === 200 || reply.status === 202 || reply.status === 204 || call.accept?.(reply.status)
     if (!good) throw failureOf(operationOf(call), reply, call.login === true)

@@ -16,7 +16,7 @@ export interface TransportOptions {
 /** One request as it goes out. */
 export interface TransportRequest {
   method: string
-  /** With its leading slash, sent byte for byte. */
+  /** Below `/v1/`, sent byte for byte. */
   path: string
   headers: Record<string, string>
   body?: string | undefined
@@ -69,7 +69,7 @@ export class VaultTransport implements AsyncDisposable {
 }
 
 function asDispatch({ method, path, headers, body, signal }: TransportRequest) {
-  return { method, path, headers, body: body ?? null, signal }
+  return { method, path: `/v1/${path}`, headers, body: body ?? null, signal }
 }
 
 function read(

@@ -31,7 +31,7 @@ export interface ManagedOptions {
 }
 
 const STABLE_MS = 60_000
-const GROUP_PATIENCE_MS = 2000
+const GROUP_PATIENCE_MS = 1000
 const PROBE_PAUSE_MS = 25
 
 /**

@@ -1,0 +1,108 @@
+/** How strong a context is. */
+export type Level = 'thread' | 'process' | 'namespace'
+
+/** A service that model calls go to, and that `up` can stand in for. */
+export type ModelProvider = 'anthropic' | 'openai'
+
+/** What a cluster file says, checked, with every default filled in. */
+export interface Cluster {
+  name: string
+  environment: string
+  /** Absolute path of the file. */
+  file: string
+  /** Realpath of the folder that the file lies in. */
+  root: string
+  development: { standIn: (ModelProvider | 'postgres')[] }
+  agents: Record<string, AgentType>
+  /** Declared routes first, in the order of the file; then the built-in ones whose secret exists. */
+  models: ModelRoute[]
+  secrets: Record<string, Secret>
+  alerts: Alerts
+}
+
+/** A name with one queue and its workers. */
+export interface AgentType {
+  name: string
+  type: 'thread-bound' | 'singleton'
+  isolation: Level
+  model?: string
+  /** Absolute realpath; absent: the built-in prompt agent. */
+  handler?: string
+  system?: string
+  /** Attempts at once in the whole cluster; 1 for a singleton. */
+  maxConcurrency: number
+  /** What an attempt may add to its empty context. */
+  memoryLimitBytes: number
+  timeoutMs: number
+  attempts: number
+  permissions: ('child-process' | 'worker')[]
+  /** The type's own list; {@link usableSecrets} adds the one of its model. */
+  secrets: string[]
+  mayCall: string[]
+  acceptUnsigned: boolean
+  trustedCode: boolean
+  memoryMaxAgeMs: number
+}
+
+/** Which provider serves a model name, and with which secret. */
+export interface ModelRoute {
+  /** A model name, or its beginning followed by `*`. */
+  pattern: string
+  provider: ModelProvider
+  secret: string
+}
+
+/** A named secret: where it is used, how it is delivered and renewed. Never its value. */
+export interface Secret {
+  name: string
+  provider: string
+  /** `broker`: the value never enters a context. `value`: an agent may read it. */
+  deliver: 'broker' | 'value'
+  egress?: Egress
+  connect?: Connect
+  /** What follows GRANT and stands before TO, one statement each. */
+  grant?: string[]
+  /** Of a database user; 5 minutes where the file says nothing. */
+  ttlMs?: number
+  rotate?: Rotation
+  /** CIDR ranges that its use is expected from. */
+  sources?: string[]
+}
+
+/** Where the broker may carry a secret to, and how. */
+export interface Egress {
+  /** http or https, no query, no credentials, no slash at its end. */
+  baseUrl: string
+  /** `name: text`, where `{value}` stands for the secret once. */
+  header: string
+  /** `METHOD /path`; `*` in a path stands for any characters. */
+  allow: string[]
+}
+
+/** The database whose users are leased. */
+export interface Connect {
+  host: string
+  port: number
+  database: string
+  adminSecret: string
+  /** Folder of a unix socket; set by `up` only, never by the file. */
+  socket?: string
+}
+
+/** When a static secret gets a new value. */
+export interface Rotation {
+  /** `daily`, `weekly`, `monthly`, or five cron fields. */
+  every: string
+  project?: string
+  adminSecret?: string
+}
+
+/** When an operator is told. */
+export interface Alerts {
+  /** Of max-concurrency, above 0 up to 100. */
+  concurrencyAbovePercent: number
+  unexpectedSource: boolean
+  rotationFailed: boolean
+  /** Where alerts are posted; absent: they are only shown. */
+  webhook?: string
+}

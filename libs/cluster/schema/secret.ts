@@ -1,0 +1,121 @@
+import * as z from 'zod'
+import { BUILT_IN, KNOWN_PROVIDERS } from '../builtin.ts'
+import { nearest } from '../source/suggest.ts'
+import { schedule } from './cron.ts'
+import { optional, required, scalar } from './field.ts'
+import { allowed, baseUrl, cidr, header, host } from './network.ts'
+import { duration, integer, name, nameFault, oneOf } from './scalars.ts'
+
+const Egress = z.strictObject({
+  'base-url': required(baseUrl(), { type: 'URL', meaning: 'Where the service is; http or https' }),
+  header: required(header(), {
+    type: 'text',
+    meaning: 'The header that carries the secret; `{value}` stands for it, once',
+  }),
+  allow: required(z.array(allowed()).min(1, 'expected at least one entry such as "POST /v1/messages"'), {
+    type: 'list of `METHOD /path`',
+    meaning: 'The only requests that pass; `*` in a path stands for any characters',
+  }),
+})
+
+const Connect = z.strictObject({
+  host: required(host(), { type: 'host', meaning: 'Where the database listens' }),
+  port: optional(integer(1, 65_535), {
+    type: 'number',
+    default: String(BUILT_IN.postgresPort),
+    meaning: 'Its port',
+  }),
+  database: required(
+    scalar('the name of a database (letters, digits, _ and -, at most 63)', (value) =>
+      typeof value === 'string' && /^\w[\w-]{0,62}$/.test(value) ? value : undefined,
+    ),
+    { type: 'text', meaning: 'Name of the database' },
+  ),
+  'admin-secret': required(name(), {
+    type: 'secret',
+    meaning: "The secret that Vault's database engine uses to make users",
+  }),
+})
+
+const RotationKeys = z.strictObject({
+  every: required(schedule(), {
+    type: 'schedule',
+    meaning: '`daily`, `weekly`, `monthly`, or five cron fields',
+  }),
+  project: optional(
+    scalar('a project id (letters, digits, _ and -)', (value) =>
+      typeof value === 'string' && /^\w[\w-]{0,99}$/.test(value) ? value : undefined,
+    ),
+    { type: 'text', meaning: "The provider's project that keys are made in" },
+  ),
+  'admin-secret': optional(name(), {
+    type: 'secret',
+    meaning: 'The secret that the rotator makes new keys with',
+  }),
+})
+
+/** A mapping, or its short form: the schedule alone. */
+const Rotation = z.preprocess((value) => (typeof value === 'string' ? { every: value } : value), RotationKeys)
+
+const provider = () =>
+  z.unknown().transform((value, context): string => {
+    const near = typeof value === 'string' ? nearest(value, KNOWN_PROVIDERS) : undefined
+    const fault =
+      typeof value === 'string'
+        ? nameFault(value)
+        : `expected a provider, such as ${KNOWN_PROVIDERS.join(', ')}`
+    const meant =
+      near !== undefined && near !== value
+        ? `no provider ${JSON.stringify(value)}; did you mean "${near}"?`
+        : fault
+    if (meant === undefined) return value as string
+    context.addIssue({ code: 'custom', message: value === undefined ? `is missing; ${meant}` : meant })
+    return z.NEVER
+  })
+
+/** What follows GRANT: a privilege ON something. It becomes a statement, so nothing may end it early. */
+const grant = () =>
+  scalar('what follows GRANT, such as "SELECT ON ALL TABLES IN SCHEMA public"', (value) => {
+    if (typeof value !== 'string' || value.length > 500) return undefined
+    const plain = !/;|--|\/\*|\{\{|\\|[\p{Cc}\p{Zl}\p{Zp}]/u.test(value) && !/\bTO\b/i.test(value)
+    return plain && /^[a-z]+[a-z ,()"\w]* ON \S/i.test(value) ? value : undefined
+  })
+
+/** One entry of `secrets`. */
+export const SecretKeys = z.strictObject({
+  provider: required(provider(), {
+    type: 'provider',
+    meaning: `Whose secret it is: ${KNOWN_PROVIDERS.join(', ')}, or a name of your own for any other service`,
+  }),
+  deliver: optional(oneOf(['broker', 'value']), {
+    type: 'broker, value',
+    default: 'broker with egress, else value',
+    meaning: '`broker`: the value never enters a context; `value`: an agent may read it',
+  }),
+  egress: optional(Egress, {
+    type: 'mapping',
+    default: 'built in for `anthropic` and `openai`',
+    meaning: 'Where the broker may carry the secret to',
+  }),
+  connect: optional(Connect, {
+    type: 'mapping',
+    meaning: 'For `postgres`: the database whose users are leased',
+  }),
+  grant: optional(z.array(grant()).min(1, 'expected at least one privilege'), {
+    type: 'list of text',
+    meaning: 'For `postgres`: what a leased user may do, as it follows GRANT',
+  }),
+  ttl: optional(duration('1s', '30d'), {
+    type: 'duration',
+    default: BUILT_IN.databaseTtl,
+    meaning: 'For `postgres`: how long a leased user lives without renewal',
+  }),
+  rotate: optional(Rotation, {
+    type: 'schedule or mapping',
+    meaning: 'When it gets a new value: `daily`, `weekly`, `monthly`, cron, or a mapping',
+  }),
+  sources: optional(z.array(cidr()).min(1, 'expected at least one address range'), {
+    type: 'list of CIDR',
+    meaning: 'Where its use is expected from; elsewhere raises an alert',
+  }),
+})

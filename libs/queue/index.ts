@@ -1,0 +1,71 @@
+/**
+ * One BullMQ queue per agent type: names, connections, the job schema and its signature, and what is kept of a request.
+ *
+ * Q1 A job is good for one id in one queue, for the input, metadata, tenant, caller and chain that a producer signed, and
+ *    until its expiry.
+ * Q2 All keys of a queue carry one hash tag, and no two of (cluster, environment, agent type) share a key.
+ * Q3 A Redis that may evict jobs, or is too old, is refused before it holds one.
+ * Q4 A producer's command fails at once while Redis is away; it never waits in a queue of its own.
+ */
+export { AttemptRecord, Outcome, readAttempts, recordAttempt } from './attempts.ts'
+export { canonicalJson, hashJson, MAX_JSON_DEPTH } from './canonical.ts'
+export { openRedis, type RedisRole } from './connection.ts'
+export {
+  ExpiredJobError,
+  ForgedJobError,
+  InvalidJobError,
+  isRedisUnavailable,
+  RedisRefusedError,
+  RedisUnavailableError,
+  UnsignedJobError,
+} from './errors.ts'
+export {
+  JobData,
+  type JobFacts,
+  Metadata,
+  signJob,
+  UNSIGNED,
+  UnsignedJobData,
+  type VerifiedJob,
+  verifyJob,
+  type VerifyOptions,
+} from './job.ts'
+export { Manifest, ManifestError, MAX_MANIFEST_BYTES, publishManifest, readManifest } from './manifest.ts'
+export {
+  agentTypeOf,
+  idempotentRequestId,
+  lockKey,
+  newRequestId,
+  queueOf,
+  type QueueRef,
+  type QueueScope,
+} from './names.ts'
+export {
+  DEFAULT_EXPIRY_MS,
+  enqueue,
+  type EnqueueOptions,
+  isLockHeld,
+  type JobQueue,
+  type JobResult,
+  MAX_JOB_BYTES,
+  openQueue,
+  type OpenQueueOptions,
+  setMaxConcurrency,
+} from './queue.ts'
+export {
+  parseFailure,
+  readRequest,
+  type ReadRequestOptions,
+  type RequestOwner,
+  type RequestView,
+} from './request.ts'
+export {
+  createSigningKeyPem,
+  publicKeyOf,
+  publicKeyPem,
+  readPublicKey,
+  readSigningKey,
+  SigningKeyError,
+} from './signing-key.ts'
+export { traceIdOf, traceparentOfJob } from './trace-id.ts'
+export { publishWorker, readWorkers, WORKER_TTL_MS, type WorkerInfo, withdrawWorker } from './workers.ts'

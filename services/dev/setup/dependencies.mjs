@@ -1,0 +1,57 @@
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { say, SetupError } from './report.mjs'
+
+const NODE_MAJOR = 26
+
+/** Runs `npm ci` when node_modules is missing or was made from another lockfile. A node_modules that is a link belongs to someone else. */
+export function ensureDependencies(root) {
+  const modules = join(root, 'node_modules')
+  if (isLink(modules)) return
+  const stamp = join(modules, '.threadbound-lock')
+  const wanted = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex')
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
+  say('installing dependencies (npm ci)')
+  npmCi(root)
+  writeFileSync(stamp, wanted)
+}
+
+/** Checks that the platform package brought Node 26. */
+export function ensureNode(root) {
+  const node = join(root, 'node_modules', '.bin', 'node')
+  if (process.execPath === node) return
+  const found = spawnSync(node, ['--version'], { encoding: 'utf8' })
+  const major = Number(/^v(\d+)\./.exec(found.stdout ?? '')?.[1])
+  if (major >= NODE_MAJOR) return
+  const has = found.error ? 'is not there' : `is ${(found.stdout || found.stderr).trim()}`
+  throw new SetupError(
+    `node_modules/.bin/node ${has}; Node ${NODE_MAJOR} was expected. No package brings it for ` +
+      `${process.platform}-${process.arch}, or optional packages were left out: run "npm ci --include=optional", ` +
+      'or use Linux (glibc) or macOS on x64 or arm64.',
+  )
+}
+
+/** The project's own node_modules/.bin is taken off the PATH: npm ci deletes the Node that it would run on. */
+function npmCi(root) {
+  const own = join(root, 'node_modules', '.bin')
+  const PATH = (process.env.PATH ?? '')
+    .split(delimiter)
+    .filter((directory) => directory !== own)
+    .join(delimiter)
+  const args = ['ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund']
+  const run = spawnSync('npm', args, { cwd: root, env: { ...process.env, PATH }, stdio: ['ignore', 2, 2] })
+  if (run.error) throw new SetupError(`npm cannot be run (${run.error.code}): install npm beside Node`)
+  if (run.status !== 0) throw new SetupError(`npm ci failed with ${run.signal ?? `exit code ${run.status}`}`)
+}
+
+function isLink(path) {
+  try {
+    return lstatSync(path).isSymbolicLink()
+  } catch {
+    return false
+  }
+}

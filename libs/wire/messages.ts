@@ -62,7 +62,7 @@ export type FromContext =
   | { t: 'span'; span: WireSpan }
   | { t: 'call'; id: number; agentType: string; input: unknown }
   | { t: 'result'; value: unknown; memory?: unknown }
-  | { t: 'failed'; error: WireError }
+  | { t: 'failed'; error: WireError; permanent?: boolean }
 
 /** Isolation level. */
 export type Level = 'thread' | 'process' | 'namespace'
@@ -95,6 +95,7 @@ export interface Receipt {
     | 'out-of-memory'
     | 'aborted'
     | 'protocol-violation'
+    | 'output-limit'
     | 'worker-gone'
     | 'signal'
   exitCode: number | null
@@ -111,6 +112,28 @@ export interface LoadLimits {
   outputBytes: number
   childProcess: boolean
   worker: boolean
+}
+
+/**
+ * The first frame to a launcher, from the process that starts it and before that gives up its rights.
+ * It is taken once; nothing that comes later can change it.
+ */
+export interface LauncherConfig {
+  t: 'config'
+  level: Level
+  /** The worker's unix socket, where a context's descriptor 3 is connected. */
+  contextSocket: string
+  /** The sidecar's unix socket for this agent type; absent: descriptors 4-7 are /dev/null. */
+  brokerSocket?: string
+  /** JavaScript that every context starts with, on its stdin. */
+  entry: string
+  /** Silence of the worker after which it counts as frozen and every attempt is ended, ms. */
+  aliveTimeoutMs: number
+}
+
+/** First line on a context's descriptor 3, JSON and a newline, written by the launcher before the context starts. */
+export interface ContextPreamble {
+  context: string
 }
 
 /** Worker to launcher. The launcher takes no path and no argument list from a worker. */

@@ -1,0 +1,78 @@
+import { Script } from 'node:vm'
+import type { AgentCallError, AgentContext, AgentDefinition, BrokerError, Schema } from '#lib/agent'
+import type { JsonSchema } from '#lib/wire'
+
+/** A bundle's exports: the agent, and the error classes that it knows. */
+interface Exports {
+  agent: AgentDefinition<Schema<unknown>, Schema<unknown>> & { threadbound?: unknown }
+  AgentCallError: typeof AgentCallError
+  BrokerError: typeof BrokerError
+}
+interface JsonSchemaSource {
+  toJSONSchema?(options: object): JsonSchema
+  '~standard'?: { jsonSchema?: Record<'input' | 'output', (options: object) => JsonSchema> }
+}
+
+/** The agent's module in this context. */
+export class Agent {
+  readonly #agent: Exports['agent']
+  readonly AgentCallError: Exports['AgentCallError']
+  readonly BrokerError: Exports['BrokerError']
+
+  private constructor(exports: Exports) {
+    this.#agent = exports.agent
+    this.AgentCallError = exports.AgentCallError
+    this.BrokerError = exports.BrokerError
+  }
+
+  /** Runs a bundle. Its `require` gives Node's own modules and nothing else. */
+  static load(code: string, filename: string): Agent {
+    const wrapped = `(function (exports, require, module) {${code}\n})`
+    const module = { exports: {} as Exports }
+    const run = new Script(wrapped, {
+      filename,
+      columnOffset: -'(function (exports, require, module) {'.length,
+    })
+    const body = run.runInThisContext() as (
+      exports: Exports,
+      require: (id: string) => unknown,
+      module: object,
+    ) => void
+    body(module.exports, builtin, module)
+    const { agent } = module.exports
+    if (agent?.threadbound !== 'agent' || typeof agent.run !== 'function')
+      throw Object.assign(new Error('the default export is no agent: expected defineAgent({ run })'), {
+        type: 'not-an-agent',
+      })
+    return new Agent(module.exports)
+  }
+
+  /** The value as the agent's schema makes it. @throws what the schema throws, as `invalid-input` or `invalid-output` */
+  parse(side: 'input' | 'output', value: unknown): unknown {
+    const schema = this.#agent[side]
+    if (!schema) return value
+    try {
+      return schema.parse(value)
+    } catch (error) {
+      throw Object.assign(error as Error, { type: `invalid-${side}`, permanent: true })
+    }
+  }
+
+  async run(input: unknown, ctx: AgentContext): Promise<unknown> {
+    return this.#agent.run(input, ctx)
+  }
+
+  /** One of the agent's schemas as JSON Schema; null when it has none, or one that cannot say. */
+  schema(side: 'input' | 'output'): JsonSchema | null {
+    const schema = this.#agent[side] as JsonSchemaSource | undefined
+    const plain = schema?.toJSONSchema?.({ io: side, unrepresentable: 'any' })
+    return plain ?? schema?.['~standard']?.jsonSchema?.[side]({ target: 'draft-2020-12' }) ?? null
+  }
+}
+export type LoadedAgent = Agent
+
+function builtin(id: string): unknown {
+  const found: unknown = process.getBuiltinModule(id)
+  if (found === undefined) throw new Error(`module "${id}" is not in the bundle`)
+  return found
+}

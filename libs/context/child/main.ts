@@ -1,0 +1,48 @@
+import type { ToContext } from '#lib/wire'
+import { Agent, type LoadedAgent } from './agent.ts'
+import { runAttempt, type RunningAttempt } from './attempt.ts'
+import { Port, wireError } from './port.ts'
+
+/** What runs first in every context: it says hello, loads an agent's code and runs one attempt with it. */
+
+let agent: LoadedAgent | undefined
+let attempt: RunningAttempt | undefined
+
+const port = new Port(3, take)
+// Bubblewrap sets it; the environment of a context is empty.
+delete process.env['PWD']
+process.on('uncaughtException', fail)
+port.send({ t: 'hello' })
+
+function take(message: ToContext): void {
+  if (message.t === 'load') load(message)
+  else if (message.t === 'describe') describe()
+  else if (message.t === 'run') attempt = runAttempt(agent!, message, port)
+  else if (message.t === 'abort') attempt?.abort(message.reason)
+  else attempt?.reply(message)
+}
+
+function load({ code, filename }: Extract<ToContext, { t: 'load' }>): void {
+  try {
+    agent = Agent.load(code, filename)
+    port.send({ t: 'loaded' })
+  } catch (error) {
+    port.send({ t: 'load-failed', error: wireError(error) })
+  }
+}
+
+function describe(): void {
+  try {
+    port.send({ t: 'described', input: agent!.schema('input'), output: agent!.schema('output') })
+  } catch (error) {
+    port.send({ t: 'failed', error: { ...wireError(error), type: 'invalid-schema' } })
+  }
+}
+
+function fail(error: unknown): void {
+  if (attempt) attempt.fail(error)
+  else
+    port.send(
+      agent ? { t: 'failed', error: wireError(error) } : { t: 'load-failed', error: wireError(error) },
+    )
+}

@@ -1,0 +1,54 @@
+import { Socket } from 'node:net'
+import {
+  CONTEXT_FRAME_BYTES,
+  encodeFrame,
+  FrameDecoder,
+  type FromContext,
+  type ToContext,
+  TRUSTED_FRAME_BYTES,
+  type WireError,
+} from '#lib/wire'
+
+const TEXT_CHARACTERS = 10_000
+
+/** Descriptor 3: frames to and from the worker. */
+export class Port {
+  readonly #socket: Socket
+  readonly #decoder = new FrameDecoder(TRUSTED_FRAME_BYTES)
+
+  constructor(fd: number, take: (message: ToContext) => void) {
+    this.#socket = new Socket({ fd, readable: true, writable: true })
+    this.#socket.on('data', (chunk: Buffer) => {
+      for (const message of this.#decoder.push(chunk)) take(message as ToContext)
+    })
+    // Without its worker a context has nothing to do.
+    this.#socket.on('error', () => process.exit(1))
+    this.#socket.on('close', () => process.exit(1))
+  }
+
+  /** @throws when the message is no JSON or larger than a frame may be */
+  send(message: FromContext): void {
+    const frame = encodeFrame(message)
+    if (frame.length - 4 > CONTEXT_FRAME_BYTES)
+      throw new RangeError(`${message.t}: ${frame.length - 4} bytes, at most ${CONTEXT_FRAME_BYTES}`)
+    this.#socket.write(frame)
+  }
+}
+
+/** Whatever was thrown, as it travels. An error's own `type` counts, else its name. */
+export function wireError(thrown: unknown): WireError {
+  if (!(thrown instanceof Error)) return { type: 'Error', message: String(thrown).slice(0, TEXT_CHARACTERS) }
+  const { type } = thrown as { type?: unknown }
+  return {
+    type: (typeof type === 'string' ? type : String(thrown.name)).slice(0, 200),
+    message: explain(thrown).slice(0, TEXT_CHARACTERS),
+    ...(typeof thrown.stack === 'string' ? { stack: thrown.stack.slice(0, TEXT_CHARACTERS) } : {}),
+  }
+}
+
+/** A schema's error names each field; any other its message. */
+function explain(error: Error): string {
+  const { issues } = error as { issues?: { path?: PropertyKey[]; message: string }[] }
+  if (!Array.isArray(issues)) return String(error.message)
+  return issues.map(({ path, message }) => `${path?.join('.') || 'value'}: ${message}`).join('; ')
+}

@@ -1,0 +1,268 @@
+import { randomBytes } from 'node:crypto'
+import type { Log } from '#lib/runtime'
+import type {
+  FromContext,
+  FromLauncher,
+  JsonSchema,
+  Receipt,
+  RequestInfo,
+  ToContext,
+  WireError,
+  WireSpan,
+} from '#lib/wire'
+import type { Bundle } from './bundle.ts'
+import { Channel, type End } from './channel.ts'
+import { AgentLoadError, ContextStartError } from './errors.ts'
+import type { LauncherLink } from './link.ts'
+import type { ContextListener } from './listener.ts'
+import { type AttemptEnd, conclude } from './outcome.ts'
+import { lostReceipt } from './lost-receipt.ts'
+import { mapError } from './stack.ts'
+import { Stopper } from './stopper.ts'
+
+/**
+ * One context as its worker sees it. C1: one attempt enters it at most. C2: nothing that it says throws here.
+ * C3: when `run` resolves, everything the attempt started is gone.
+ */
+
+/** Limits of every context of a pool. Bytes and milliseconds. */
+export interface ContextLimits {
+  /** What an attempt may add to its empty context. */
+  memoryBytes: number
+  timeoutMs: number
+  /** From the abort until the kill. Default of the pool: 500. */
+  graceMs: number
+  /** Console output of one context. */
+  outputBytes: number
+  /** From start until the agent's module is loaded. */
+  loadTimeoutMs: number
+}
+
+/** What a context is started with. */
+export interface ContextOptions {
+  launcher: LauncherLink
+  listener: ContextListener
+  bundle: Bundle
+  limits: ContextLimits
+  permissions: ('child-process' | 'worker')[]
+  log: Log
+}
+
+/** What enters a context: one attempt. */
+export interface Task {
+  request: RequestInfo
+  input: unknown
+  /** W3C, of the attempt's span: spans and broker requests of the context hang below it. */
+  traceparent: string
+  /** A singleton's memory document. */
+  memory?: unknown
+}
+
+/** What an attempt says while it runs. A handler that throws is logged and changes nothing. */
+export interface AttemptEvents {
+  log?(line: Extract<FromContext, { t: 'log' }>): void
+  progress?(value: unknown): void
+  emit?(value: unknown): void
+  span?(span: WireSpan): void
+  /** The agent's code begins; worker's clock, ms since the epoch. */
+  started?(atMs: number): void
+  output?(stream: 'stdout' | 'stderr', text: string): void
+  /** Answers `ctx.call`; what it throws goes back with its `type` (or name) and message. */
+  call?(agentType: string, input: unknown): Promise<unknown>
+}
+
+const MIB = 2 ** 20
+/** V8's heap before the agent has loaded anything; the kernel's limit, which counts all, comes on top. */
+const EMPTY_HEAP_MIB = 16
+
+export class Context implements AsyncDisposable {
+  readonly id = randomBytes(12).toString('hex')
+  readonly #options: ContextOptions
+  readonly #channel: Channel
+  readonly #started = Promise.withResolvers<void>()
+  readonly #acquired = Promise.withResolvers<void>()
+  readonly #ended = Promise.withResolvers<Receipt>()
+  #readyAt: number | null = null
+  #on: AttemptEvents = {}
+  #used = false
+  #identity: { pid: number; uid: number } | undefined
+
+  private constructor(options: ContextOptions) {
+    this.#options = options
+    this.#channel = new Channel((message) => this.#forward(message))
+    for (const one of [this.#started, this.#acquired, this.#ended]) one.promise.catch(() => {})
+    const { launcher, listener } = options
+    listener.expect(this.id, (arrival) => this.#channel.attach(arrival))
+    launcher.listen(this.id, (message) => this.#hear(message))
+    void launcher.closed.then(() => this.#gone('the launcher has ended'))
+  }
+
+  /** Starts a context and loads the agent in it. @throws AgentLoadError, ContextStartError */
+  static async start(options: ContextOptions): Promise<Context> {
+    const context = new Context(options)
+    try {
+      await context.#load()
+      return context
+    } catch (error) {
+      await context[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  /** Resolves with the receipt when the context has ended. Rejects when the launcher ended without one. */
+  get ended(): Promise<Receipt> {
+    return this.#ended.promise
+  }
+
+  /** What the agent accepts and promises, as JSON Schema. The context is used up by it. */
+  async describe(): Promise<{ input: JsonSchema | null; output: JsonSchema | null }> {
+    await this.#enter()
+    const end = await this.#channel.converse('describing', { t: 'describe' })
+    await this.#end('released')
+    if (end.kind === 'message' && end.message.t === 'described')
+      return { input: end.message.input, output: end.message.output }
+    throw new AgentLoadError(mapError(loadProblem(end), this.#options.bundle))
+  }
+
+  /** Runs one attempt and ends the context. Never throws: whatever happens is in the end's outcome. */
+  async run(task: Task, on: AttemptEvents, signal: AbortSignal): Promise<AttemptEnd> {
+    this.#on = on
+    const { limits, bundle } = this.#options
+    const abort = (reason: string) => this.#channel.send({ t: 'abort', reason })
+    try {
+      await this.#enter()
+    } catch {
+      return conclude({
+        end: { kind: 'closed' },
+        stoppedBy: undefined,
+        receipt: await this.#receipt(),
+        bundle,
+      })
+    }
+    using stopper = new Stopper({ limits, signal, abort, kill: (by) => this.#tellEnd(by) })
+    const message: ToContext = { t: 'run', ...task }
+    const end = await this.#channel.converse('running', message)
+    await this.#end(stopper.endedBy ?? (end.kind === 'violation' ? 'protocol-violation' : 'released'), end)
+    return conclude({ end, stoppedBy: stopper.stoppedBy, receipt: await this.#receipt(), bundle })
+  }
+
+  async #load(): Promise<void> {
+    const { launcher, bundle, limits, permissions } = this.#options
+    const load = {
+      heapMiB: Math.ceil(limits.memoryBytes / MIB) + EMPTY_HEAP_MIB,
+      outputBytes: limits.outputBytes,
+      childProcess: permissions.includes('child-process'),
+      worker: permissions.includes('worker'),
+    }
+    const timer = setTimeout(() => this.#tellEnd('timeout'), limits.loadTimeoutMs)
+    try {
+      const hello = this.#channel.converse('starting')
+      launcher.send({ t: 'start', context: this.id, limits: load })
+      await this.#started.promise
+      expectMessage(await hello, 'it said nothing')
+      const message: ToContext = { t: 'load', code: bundle.code, filename: bundle.filename }
+      const end = await this.#channel.converse('loading', message)
+      if (end.kind !== 'message' || end.message.t !== 'loaded')
+        throw new AgentLoadError(mapError(loadProblem(end), bundle))
+      this.#readyAt = Date.now()
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async #enter(): Promise<void> {
+    if (this.#used) throw new Error('a context is used once')
+    this.#used = true
+    const { memoryBytes, timeoutMs, graceMs } = this.#options.limits
+    this.#options.launcher.send({ t: 'acquire', context: this.id, memoryBytes, timeoutMs, graceMs })
+    await this.#acquired.promise
+  }
+
+  /** What only an attempt in its course may say; handlers are ours, so their faults are not the context's. */
+  #forward(message: FromContext): void {
+    const on = this.#on
+    try {
+      if (message.t === 'log') on.log?.(message)
+      else if (message.t === 'progress') on.progress?.(message.value)
+      else if (message.t === 'emit') on.emit?.(message.value)
+      else if (message.t === 'span') on.span?.(message.span)
+      else if (message.t === 'started') on.started?.(Date.now())
+      else if (message.t === 'call') void this.#call(message)
+    } catch (error) {
+      this.#options.log.error({ context: this.id, error: String(error) }, 'handler of a context failed')
+    }
+  }
+
+  async #call({ id, agentType, input }: Extract<FromContext, { t: 'call' }>): Promise<void> {
+    try {
+      if (!this.#on.call) throw Object.assign(new Error('calls are not served here'), { type: 'denied' })
+      const value = await this.#on.call(agentType, input)
+      this.#channel.send({ t: 'reply', id, ok: true, value: value ?? null })
+    } catch (cause) {
+      const { type, name, message } = cause as Error & { type?: unknown }
+      const error: WireError = { type: typeof type === 'string' ? type : name, message }
+      this.#channel.send({ t: 'reply', id, ok: false, error })
+    }
+  }
+
+  #hear(message: FromLauncher): void {
+    if (message.t === 'started') {
+      this.#identity = message
+      this.#started.resolve()
+    } else if (message.t === 'acquired') this.#acquired.resolve()
+    else if (message.t === 'start-failed') this.#gone(message.message)
+    else if (message.t === 'ended') {
+      this.#ended.resolve({ ...message.receipt, readyAt: this.#readyAt })
+      this.#gone('it ended')
+    } else if (message.t === 'output') this.#print(message)
+  }
+
+  #print({ stream, text }: Extract<FromLauncher, { t: 'output' }>): void {
+    if (this.#on.output) this.#on.output(stream, text)
+    else this.#options.log.debug({ context: this.id, stream, text }, 'spare wrote to its console')
+  }
+
+  #gone(why: string): void {
+    const error = new ContextStartError(why)
+    this.#started.reject(error)
+    this.#acquired.reject(error)
+    this.#ended.reject(error)
+    this.#channel.close()
+    this.#options.listener.forget(this.id)
+    this.#options.launcher.forget(this.id)
+  }
+
+  #tellEnd(by: Receipt['endedBy']): void {
+    this.#options.launcher.send({ t: 'end', context: this.id, by })
+  }
+
+  /** A context that closed its channel is ending by itself: its own end says more than our kill would. */
+  async #end(by: Receipt['endedBy'], end?: End): Promise<void> {
+    const { graceMs } = this.#options.limits
+    const timer = setTimeout(() => this.#tellEnd(by), end?.kind === 'closed' ? graceMs : 0)
+    if (end?.kind !== 'closed') this.#tellEnd(by)
+    await this.#ended.promise.catch(() => {})
+    clearTimeout(timer)
+  }
+
+  /** Without a launcher no one measures: then what we know ourselves. */
+  async #receipt(): Promise<Receipt> {
+    return this.#ended.promise.catch(() => lostReceipt(this.id, this.#options, this.#identity))
+  }
+
+  /** Ends the context, whatever it does. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#end('released')
+  }
+}
+
+function expectMessage(end: End, otherwise: string): void {
+  if (end.kind === 'violation') throw new ContextStartError(end.error.message)
+  if (end.kind === 'closed') throw new ContextStartError(otherwise)
+}
+
+function loadProblem(end: End): WireError {
+  if (end.kind === 'violation') return { type: 'protocol-violation', message: end.error.message }
+  if (end.kind === 'message' && 'error' in end.message) return end.message.error
+  return { type: 'crashed', message: 'the context ended while it loaded the agent' }
+}

@@ -1,0 +1,51 @@
+import type { Socket } from 'node:net'
+import { encodeFrame, FrameDecoder } from '#lib/wire'
+
+/** What happens on a framed connection. Handlers may throw: the connection ends with that error. */
+export interface FramedHandlers {
+  message(message: unknown): void
+  /** Once, when the connection is over. `error`: a broken frame or what a handler threw, if that ended it. */
+  close(error: Error | undefined): void
+}
+
+/** A socket that carries frames. No byte from the other side raises an uncaught error. */
+export class FramedSocket {
+  readonly #socket: Socket
+  readonly #decoder: FrameDecoder
+  #handlers: FramedHandlers
+  #error: Error | undefined
+
+  constructor(socket: Socket, limitBytes: number, handlers: FramedHandlers) {
+    this.#socket = socket
+    this.#decoder = new FrameDecoder(limitBytes)
+    this.#handlers = handlers
+    socket.on('error', () => {})
+    socket.on('data', (chunk: Buffer) => this.push(chunk))
+    socket.once('close', () => this.#handlers.close(this.#error))
+  }
+
+  get bytesRead(): number {
+    return this.#socket.bytesRead
+  }
+
+  /** Takes bytes that were read from the socket before this object had it. */
+  push(chunk: Buffer): void {
+    if (this.#error) return
+    try {
+      for (const message of this.#decoder.push(chunk)) this.#handlers.message(message)
+    } catch (error) {
+      this.destroy(error as Error)
+    }
+  }
+
+  /** Sends one message; what the other side no longer reads is dropped with the connection. */
+  send(message: unknown): void {
+    if (!this.#socket.destroyed && this.#socket.writable) this.#socket.write(encodeFrame(message))
+  }
+
+  /** Ends the connection; `close` is still called once. */
+  destroy(error?: Error): void {
+    this.#error ??= error
+    this.#socket.destroy()
+  }
+}

@@ -1,0 +1,27 @@
+/**
+ * Contexts: where one attempt runs, once. Bundles agents, starts contexts through a launcher, runs attempts in them and
+ * says how they ended; and what the launcher builds walls of.
+ * I1: no request has entered a context before the one it is given to. I3: a level that the host cannot give is refused.
+ */
+export { type Bundle, bundleAgent, type BundleOptions, buildChildEntry } from './bundle.ts'
+export { Context, type AttemptEvents, type ContextLimits, type Task } from './context.ts'
+export {
+  AgentBuildError,
+  AgentLoadError,
+  ContextStartError,
+  LauncherGoneError,
+  LevelUnavailableError,
+  ProtocolViolation,
+} from './errors.ts'
+export { FramedSocket } from './framed-socket.ts'
+export { type ContextMemory, type MemoryKeeper, openMemory } from './levels/memory.ts'
+export { NamespaceWalls } from './levels/namespace.ts'
+export { type LevelReport, probeLevels } from './levels/probe.ts'
+export { ProcessWalls } from './levels/process.ts'
+export { MOUNT } from './levels/tools.ts'
+export { contextUidRange, UidSource } from './levels/uids.ts'
+export type { StartCommand, Walls } from './levels/walls.ts'
+export { LauncherLink, type LauncherOptions, openLauncher } from './link.ts'
+export type { AttemptEnd } from './outcome.ts'
+export { ContextPool, type PoolOptions } from './pool.ts'
+export { LauncherConfigSchema, ToLauncherSchema } from './schemas.ts'

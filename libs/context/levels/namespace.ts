@@ -1,0 +1,87 @@
+import { execFileSync } from 'node:child_process'
+import { openSync, realpathSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { LoadLimits } from '#lib/wire'
+import { seccompFilter } from './seccomp.ts'
+import { BWRAP, LDD } from './tools.ts'
+import { nodeArguments, type StartCommand, TMPFS_BYTES, type Walls } from './walls.ts'
+
+/** Where node lies inside. */
+const INSIDE = '/node'
+const ARGS_FD = 8
+const SECCOMP_FD = 9
+const STATUS_FD = 10
+
+/** What the walls need from the host. */
+export interface NamespaceHost {
+  /** The node binary at a path that the context's uid can reach. */
+  node: string
+  /** A folder of ours for the two files that bubblewrap reads by descriptor. */
+  folder: string
+  /** Become the context's uid before bubblewrap: run by root with its own `--uid`, the context would be root outside. */
+  ownUid: boolean
+}
+
+/** Level `namespace`: bubblewrap with every namespace, an allow-list of binds and a seccomp filter. */
+export class NamespaceWalls implements Walls {
+  readonly level = 'namespace'
+  readonly #host: NamespaceHost
+  readonly #argsFile: string
+  readonly #filterFile: string
+
+  constructor(host: NamespaceHost) {
+    this.#host = host
+    this.#argsFile = join(host.folder, 'bwrap.args')
+    this.#filterFile = join(host.folder, 'seccomp.bpf')
+    writeFileSync(
+      this.#argsFile,
+      bubblewrapArguments(host.node)
+        .map((arg) => `${arg}\0`)
+        .join(''),
+      { mode: 0o600 },
+    )
+    writeFileSync(this.#filterFile, seccompFilter(), { mode: 0o600 })
+  }
+
+  command(limits: LoadLimits, uid: number): StartCommand {
+    const files = ['--allow-fs-read=*', '--allow-fs-write=/tmp', '--allow-fs-write=/dev/shm']
+    const fds = [`--args`, `${ARGS_FD}`, '--seccomp', `${SECCOMP_FD}`, '--json-status-fd', `${STATUS_FD}`]
+    return {
+      file: BWRAP,
+      args: [...fds, '--', INSIDE, ...nodeArguments(limits, files)],
+      ...(this.#host.ownUid ? { runAs: uid } : {}),
+      fds: [openSync(this.#argsFile, 'r'), openSync(this.#filterFile, 'r'), 'pipe'],
+      statusFd: STATUS_FD,
+    }
+  }
+}
+
+/** Bubblewrap's arguments without a program. Binds are an allow-list: node and its libraries. Nothing of /etc, /sys or a home is seen. */
+export function bubblewrapArguments(node: string): string[] {
+  const size = ['--size', String(TMPFS_BYTES)]
+  return [
+    ...['--unshare-all', '--unshare-user', '--disable-userns', '--die-with-parent', '--new-session'],
+    ...['--hostname', 'context', '--clearenv'],
+    ...libraries(node).flatMap((path) => ['--ro-bind', realpathSync(path), path]),
+    ...['--ro-bind', node, INSIDE, '--proc', '/proc', '--dev', '/dev'],
+    ...[
+      ...size,
+      '--tmpfs',
+      '/dev/shm',
+      '--remount-ro',
+      '/dev',
+      ...size,
+      '--tmpfs',
+      '/tmp',
+      '--remount-ro',
+      '/',
+    ],
+    ...['--chdir', '/tmp'],
+  ]
+}
+
+/** The files that the loader maps for a program, the loader among them. */
+function libraries(program: string): string[] {
+  const listed = execFileSync(LDD, [program], { encoding: 'utf8', env: {} })
+  return [...listed.matchAll(/(?:=> )?(\/\S+) \(0x/g)].map((match) => match[1]!)
+}

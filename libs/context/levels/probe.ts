@@ -1,0 +1,113 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import type { Level } from '#lib/wire'
+import { bubblewrapArguments } from './namespace.ts'
+import { BWRAP, isProgram, SETPRIV, UNSHARE } from './tools.ts'
+import { contextUidRange } from './uids.ts'
+
+/** What this host gives of one level. */
+export interface LevelReport {
+  level: Level
+  available: boolean
+  /** What is missing. */
+  reason?: string
+  /** How to get it, or the line for the cluster file. */
+  remedy?: string
+}
+
+const MANAGERS = 'apt-get install'
+const WRITE_PROCESS = 'or write "isolation: process" in the cluster file'
+
+/** Tries each level on this host; never weaker than what a context gets. */
+export async function probeLevels(): Promise<LevelReport[]> {
+  return [probeNamespace(), probeProcess(), probeThread()]
+}
+
+function probeNamespace(): LevelReport {
+  const level = 'namespace'
+  if (process.platform !== 'linux') return missing(level, 'it needs Linux', 'run on Linux')
+  if (!isProgram(BWRAP))
+    return missing(level, 'bubblewrap is not installed', `${MANAGERS} bubblewrap, ${WRITE_PROCESS}`)
+  if (process.getuid!() === 0 && !contextUidRange())
+    return missing(
+      level,
+      'this user namespace maps too few uids',
+      `map at least 131072 uids, ${WRITE_PROCESS}`,
+    )
+  try {
+    tryBubblewrap()
+    return { level, available: true }
+  } catch (error) {
+    const said = String((error as { stderr?: unknown }).stderr ?? (error as Error).message).trim()
+    return missing(
+      level,
+      `bubblewrap cannot make a context here: ${said}`,
+      `${userNamespaceRemedy()}, ${WRITE_PROCESS}`,
+    )
+  }
+}
+
+/** A program of the host stands for node, which a foreign uid may not reach from here. */
+function tryBubblewrap(): void {
+  const program = ['/usr/bin/true', '/bin/true'].find(isProgram) ?? process.execPath
+  const uid = contextUidRange()?.last
+  const identity = process.getuid!() === 0 && uid ? { uid, gid: uid } : {}
+  const args = [...bubblewrapArguments(program), '--', '/node']
+  execFileSync(BWRAP, args, {
+    env: {},
+    cwd: '/',
+    stdio: ['ignore', 'ignore', 'pipe'],
+    timeout: 5000,
+    ...identity,
+  })
+}
+
+function userNamespaceRemedy(): string {
+  const is = (name: string, value: string) =>
+    existsSync(`/proc/sys/${name}`) && readFileSync(`/proc/sys/${name}`, 'utf8').trim() === value
+  if (is('kernel/unprivileged_userns_clone', '0')) return 'sysctl -w kernel.unprivileged_userns_clone=1'
+  if (is('user/max_user_namespaces', '0')) return 'sysctl -w user.max_user_namespaces=10000'
+  if (is('kernel/apparmor_restrict_unprivileged_userns', '1'))
+    return 'give bwrap an AppArmor profile with userns, or sysctl -w kernel.apparmor_restrict_unprivileged_userns=0'
+  return 'allow user namespaces (in a container: seccomp and AppArmor profiles that permit unshare and mount)'
+}
+
+function probeProcess(): LevelReport {
+  const level = 'process'
+  if (process.platform !== 'linux' || process.getuid!() !== 0)
+    return missing(
+      level,
+      'it needs root, to give each context a uid and an empty network',
+      'run as root, or use namespace',
+    )
+  for (const [program, path] of [
+    ['setpriv', SETPRIV],
+    ['unshare', UNSHARE],
+  ] as const)
+    if (!isProgram(path)) return missing(level, `${program} is not installed`, `${MANAGERS} util-linux`)
+  if (!contextUidRange())
+    return missing(level, 'this user namespace maps too few uids', 'map at least 131072 uids')
+  try {
+    execFileSync(UNSHARE, ['--net', '--ipc', '--mount', process.execPath, '--version'], {
+      env: {},
+      stdio: 'pipe',
+    })
+    return { level, available: true }
+  } catch {
+    return missing(level, 'namespaces cannot be made here', 'give the container CAP_SYS_ADMIN')
+  }
+}
+
+const probeThread = () =>
+  missing(
+    'thread',
+    'it is not available in this version',
+    'write "isolation: process" or "isolation: namespace"',
+  )
+
+const missing = (level: Level, reason: string, remedy: string): LevelReport => ({
+  level,
+  available: false,
+  reason,
+  remedy,
+})

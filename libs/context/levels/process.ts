@@ -1,0 +1,31 @@
+import type { LoadLimits } from '#lib/wire'
+import { SETPRIV, UNSHARE } from './tools.ts'
+import { nodeArguments, type StartCommand, type Walls } from './walls.ts'
+
+/**
+ * Level `process`, as root: a uid and gid of its own, no groups, no capability to gain, an empty network namespace and
+ * no System V objects of others; Node's permission model on top. Two setpriv: changing the uid clears the signal that
+ * `--pdeathsig` asks for.
+ */
+export class ProcessWalls implements Walls {
+  readonly level = 'process'
+  readonly #node: string
+
+  /** `node`: the binary at a path that every uid can reach. */
+  constructor(node: string) {
+    this.#node = node
+  }
+
+  command(limits: LoadLimits, uid: number): StartCommand {
+    const identity = ['--reuid', `${uid}`, '--regid', `${uid}`, '--clear-groups']
+    const capabilities = ['--bounding-set=-all', '--inh-caps=-all']
+    return {
+      file: UNSHARE,
+      args: [
+        ...['--net', '--ipc', SETPRIV, ...identity, ...capabilities],
+        ...[SETPRIV, '--no-new-privs', '--pdeathsig', 'KILL', this.#node, ...nodeArguments(limits, [])],
+      ],
+      fds: [],
+    }
+  }
+}

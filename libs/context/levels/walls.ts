@@ -1,0 +1,38 @@
+import type { Level, LoadLimits } from '#lib/wire'
+
+/** How a context is started at one level. */
+export interface Walls {
+  readonly level: Level
+  /** What to spawn so that `node -` runs behind the walls. Opens what `fds` lists; the caller closes them. */
+  command(limits: LoadLimits, uid: number): StartCommand
+}
+
+/** Arguments of one spawn; everything is absolute, the environment is empty. */
+export interface StartCommand {
+  file: string
+  args: string[]
+  /** Uid and gid to become before `file` runs; absent: ours. */
+  runAs?: number
+  /** Descriptors for 8 and up, as `file` expects them. */
+  fds: (number | 'pipe')[]
+  /** Where in the child's descriptors bubblewrap writes its status, if it does. */
+  statusFd?: number
+}
+
+/** Bytes of each writable tmpfs; they are charged to the attempt like any memory. */
+export const TMPFS_BYTES = 8 * 2 ** 20
+
+/** Node's arguments in every context. `files`: what the permission model allows below the kernel's walls. */
+export function nodeArguments(limits: LoadLimits, files: string[]): string[] {
+  return [
+    '--disable-sigusr1',
+    '--disable-warning=SecurityWarning',
+    '--input-type=commonjs',
+    `--max-old-space-size=${limits.heapMiB}`,
+    '--permission',
+    ...files,
+    ...(limits.childProcess ? ['--allow-child-process'] : []),
+    ...(limits.worker ? ['--allow-worker'] : []),
+    '-',
+  ]
+}

@@ -1,0 +1,139 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import {
+  type FromLauncher,
+  type LauncherConfig,
+  type Level,
+  type MemoryMechanism,
+  type ToLauncher,
+  TRUSTED_FRAME_BYTES,
+} from '#lib/wire'
+import { LauncherGoneError, LevelUnavailableError } from './errors.ts'
+import { FramedSocket } from './framed-socket.ts'
+import { PRLIMIT, UNSHARE } from './levels/tools.ts'
+import { FromLauncherSchema } from './schemas.ts'
+
+/** The longest path of a unix socket, bytes. */
+const SOCKET_PATH_BYTES = 107
+/** A context may have so many processes and threads, where it has a uid of its own. */
+const PROCESSES = 256
+const CONTROL_FD = 3
+const MAIN = fileURLToPath(new URL('../../services/launcher/main.ts', import.meta.url))
+
+/** What a launcher is fixed to for its life. */
+export interface LauncherOptions {
+  level: Level
+  /** A directory of the worker's, 0700: the socket that contexts are connected to lies in it. Must exist. */
+  runtimeDir: string
+  /** The sidecar's socket for this agent type. Without it contexts have no broker. */
+  brokerSocket?: string
+  /** What every context starts with: {@link buildChildEntry}. */
+  entry: string
+  /** Silence of this process after which the launcher ends every attempt, ms. Default 25,000. */
+  aliveTimeoutMs?: number
+}
+
+/** A worker's launcher. It ends when this process does, and every context with it. */
+export class LauncherLink implements AsyncDisposable {
+  readonly level: Level
+  readonly contextSocket: string
+  readonly #child: ChildProcess
+  readonly #channel: FramedSocket
+  readonly #handlers = new Map<string, (message: FromLauncher) => void>()
+  readonly #opened = Promise.withResolvers<MemoryMechanism>()
+  readonly #closed = Promise.withResolvers<void>()
+  #alive: NodeJS.Timeout | undefined
+  /** How this host holds memory limits. */
+  memoryBy: MemoryMechanism = 'rlimit-data'
+  isClosed = false
+
+  private constructor(child: ChildProcess, config: LauncherConfig) {
+    this.#child = child
+    this.level = config.level
+    this.contextSocket = config.contextSocket
+    this.#channel = new FramedSocket(child.stdio[CONTROL_FD] as Socket, TRUSTED_FRAME_BYTES, {
+      message: (message) => this.#take(FromLauncherSchema.parse(message)),
+      close: (error) => this.#close(error),
+    })
+    this.#channel.send(config)
+  }
+
+  /** Starts the launcher. @throws LevelUnavailableError when the host cannot give the level */
+  static async open(options: LauncherOptions): Promise<LauncherLink> {
+    const contextSocket = join(options.runtimeDir, 'contexts.sock')
+    for (const path of [contextSocket, options.brokerSocket ?? '']) checkSocketPath(path)
+    const { level, brokerSocket, entry, aliveTimeoutMs = 25_000 } = options
+    const config = { t: 'config' as const, level, contextSocket, entry, aliveTimeoutMs }
+    const link = new LauncherLink(spawnLauncher(), brokerSocket ? { ...config, brokerSocket } : config)
+    link.memoryBy = await link.#opened.promise
+    link.#alive = setInterval(() => link.send({ t: 'alive' }), aliveTimeoutMs / 5).unref()
+    return link
+  }
+
+  /** The launcher's process id. */
+  get pid(): number {
+    return this.#child.pid ?? 0
+  }
+
+  /** Resolves when the launcher is gone. */
+  get closed(): Promise<void> {
+    return this.#closed.promise
+  }
+
+  /** Hears what concerns one context, until {@link forget}. */
+  listen(context: string, handler: (message: FromLauncher) => void): void {
+    this.#handlers.set(context, handler)
+  }
+
+  forget(context: string): void {
+    this.#handlers.delete(context)
+  }
+
+  send(message: ToLauncher): void {
+    this.#channel.send(message)
+  }
+
+  #take(message: FromLauncher): void {
+    if (message.t === 'open') this.#opened.resolve(message.memoryBy)
+    else if (message.t === 'refused')
+      this.#opened.reject(new LevelUnavailableError(this.level, message.message))
+    else this.#handlers.get(message.context)?.(message)
+  }
+
+  #close(error: Error | undefined): void {
+    this.isClosed = true
+    clearInterval(this.#alive)
+    this.#opened.reject(new LauncherGoneError(error?.message))
+    this.#closed.resolve()
+  }
+
+  /** Ends the launcher and every context with it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#alive)
+    this.#channel.destroy()
+    if (this.#child.exitCode === null && this.#child.signalCode === null) await once(this.#child, 'exit')
+  }
+}
+
+/** Starts a worker's launcher; called while the worker still has the rights that the launcher keeps. */
+export const openLauncher = (options: LauncherOptions): Promise<LauncherLink> => LauncherLink.open(options)
+
+/** In a mount namespace of its own where root, so that what it mounts is on no one else's host. */
+function spawnLauncher(): ChildProcess {
+  const node = [process.execPath, '--disable-sigusr1', '--disable-warning=ExperimentalWarning', MAIN]
+  const root = process.getuid?.() === 0
+  const limits = [PRLIMIT, '--core=0:0', ...(root ? [`--nproc=${PROCESSES}:${PROCESSES}`] : [])]
+  const apart = root ? [UNSHARE, '--mount', '--propagation', 'private'] : []
+  const [file, ...args] = [...limits, ...apart, ...node]
+  const child = spawn(file!, args, { env: {}, cwd: '/', stdio: ['ignore', 'ignore', 'inherit', 'pipe'] })
+  child.on('error', () => {})
+  return child
+}
+
+function checkSocketPath(path: string): void {
+  if (Buffer.byteLength(path) <= SOCKET_PATH_BYTES) return
+  throw new Error(`socket path "${path}" has ${Buffer.byteLength(path)} bytes, at most ${SOCKET_PATH_BYTES}`)
+}

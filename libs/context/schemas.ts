@@ -1,0 +1,138 @@
+import * as z from 'zod'
+import type { FromContext, FromLauncher, LauncherConfig, Receipt, ToLauncher } from '#lib/wire'
+
+/** What each message must look like. A context's are judged by its worker, so that a context loads no schema. */
+
+const text = (max: number) => z.string().max(max)
+const WireErrorSchema = z.object({
+  type: text(200),
+  message: text(20_000),
+  stack: text(100_000).exactOptional(),
+})
+const attributes = z.record(text(200), z.union([text(20_000), z.number(), z.boolean()]))
+const span = z.object({
+  name: text(500),
+  spanId: z.string().regex(/^[0-9a-f]{16}$/),
+  parentSpanId: z.string().regex(/^[0-9a-f]{16}$/),
+  startMs: z.number(),
+  endMs: z.number(),
+  attributes,
+  error: text(20_000).exactOptional(),
+})
+const jsonSchema = z.record(z.string(), z.unknown())
+
+/** Everything that a context may say, in any state. */
+export const FromContextSchema: z.ZodType<FromContext> = z.discriminatedUnion('t', [
+  z.strictObject({ t: z.literal('hello') }),
+  z.strictObject({ t: z.literal('loaded') }),
+  z.strictObject({ t: z.literal('load-failed'), error: WireErrorSchema }),
+  z.strictObject({ t: z.literal('described'), input: jsonSchema.nullable(), output: jsonSchema.nullable() }),
+  z.strictObject({ t: z.literal('started'), atMs: z.number() }),
+  z.strictObject({
+    t: z.literal('log'),
+    level: z.enum(['debug', 'info', 'warn', 'error']),
+    message: z.string(),
+    fields: z.record(z.string(), z.unknown()),
+    atMs: z.number(),
+  }),
+  z.strictObject({ t: z.literal('progress'), value: z.json() }),
+  z.strictObject({ t: z.literal('emit'), value: z.json() }),
+  z.strictObject({ t: z.literal('span'), span }),
+  z.strictObject({
+    t: z.literal('call'),
+    id: z.int().nonnegative(),
+    agentType: text(100),
+    input: z.unknown(),
+  }),
+  z.strictObject({ t: z.literal('result'), value: z.unknown(), memory: z.unknown().optional() }),
+  z.strictObject({
+    t: z.literal('failed'),
+    error: WireErrorSchema,
+    permanent: z.boolean().exactOptional(),
+  }),
+])
+
+const level = z.enum(['thread', 'process', 'namespace'])
+const memoryBy = z.enum(['cgroup-v2', 'cgroup-v1', 'rlimit-data'])
+const contextId = z.string().regex(/^[a-z0-9-]{1,64}$/)
+const endedBy: z.ZodType<Receipt['endedBy']> = z.enum([
+  'exit',
+  'released',
+  'timeout',
+  'out-of-memory',
+  'aborted',
+  'protocol-violation',
+  'output-limit',
+  'worker-gone',
+  'signal',
+])
+const count = z.int().nonnegative()
+const DAY_MS = 86_400_000
+
+/** The launcher's fixed configuration. */
+export const LauncherConfigSchema: z.ZodType<LauncherConfig> = z.strictObject({
+  t: z.literal('config'),
+  level,
+  contextSocket: text(107),
+  brokerSocket: text(107).exactOptional(),
+  entry: z.string().min(1),
+  aliveTimeoutMs: count.max(DAY_MS),
+})
+
+/** What a worker may ask its launcher for. */
+export const ToLauncherSchema: z.ZodType<ToLauncher> = z.discriminatedUnion('t', [
+  z.strictObject({
+    t: z.literal('start'),
+    context: contextId,
+    limits: z.strictObject({
+      heapMiB: z.int().min(8).max(65_536),
+      outputBytes: count,
+      childProcess: z.boolean(),
+      worker: z.boolean(),
+    }),
+  }),
+  z.strictObject({
+    t: z.literal('acquire'),
+    context: contextId,
+    memoryBytes: z.int().min(2 ** 20),
+    timeoutMs: z.int().min(1).max(DAY_MS),
+    graceMs: count.max(60_000),
+  }),
+  z.strictObject({ t: z.literal('end'), context: contextId, by: endedBy }),
+  z.strictObject({ t: z.literal('alive') }),
+])
+
+const receipt: z.ZodType<Receipt> = z.strictObject({
+  context: contextId,
+  level,
+  reuse: count,
+  pid: z.int(),
+  uid: z.int(),
+  limits: z.strictObject({ memoryBytes: z.number(), memoryBy, timeoutMs: z.number() }),
+  peakBytes: z.number().nullable(),
+  cpuMs: z.number().nullable(),
+  startedAt: z.number(),
+  readyAt: z.number().nullable(),
+  acquiredAt: z.number().nullable(),
+  endedAt: z.number(),
+  endedBy,
+  exitCode: z.int().nullable(),
+  signal: z.string().nullable(),
+  leftOver: count,
+})
+
+/** What a launcher tells its worker. */
+export const FromLauncherSchema: z.ZodType<FromLauncher> = z.discriminatedUnion('t', [
+  z.strictObject({ t: z.literal('open'), level, memoryBy }),
+  z.strictObject({ t: z.literal('refused'), message: z.string() }),
+  z.strictObject({ t: z.literal('started'), context: contextId, pid: z.int(), uid: z.int() }),
+  z.strictObject({ t: z.literal('start-failed'), context: contextId, message: z.string() }),
+  z.strictObject({ t: z.literal('acquired'), context: contextId, reuse: count }),
+  z.strictObject({
+    t: z.literal('output'),
+    context: contextId,
+    stream: z.enum(['stdout', 'stderr']),
+    text: z.string(),
+  }),
+  z.strictObject({ t: z.literal('ended'), context: contextId, receipt }),
+])

@@ -1,0 +1,197 @@
+import type { ChildProcess } from 'node:child_process'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { ContextMemory, MemoryKeeper, StartCommand, Walls } from '#lib/context'
+import type { FromLauncher, Receipt, ToLauncher } from '#lib/wire'
+import { Output } from './output.ts'
+import { cpuMsOf, isAlive, killProcess, killUid, processesOf, signalBehind } from './processes.ts'
+import type { Room } from './room.ts'
+import { connectAll, firstPid, spawnContext } from './start.ts'
+
+/**
+ * One context as the launcher sees it. C1: after `ended` nothing that it started is alive. C2: `ended` is told exactly
+ * once. C3: it ends at timeout + grace even when its worker says nothing more.
+ */
+
+/** What a context is started with. */
+export interface ContainedOptions {
+  start: Extract<ToLauncher, { t: 'start' }>
+  walls: Walls
+  memory: MemoryKeeper
+  room: Room
+  uid: number
+  entry: string
+  tell(message: FromLauncher): void
+}
+
+type Acquire = Extract<ToLauncher, { t: 'acquire' }>
+/** What a spare may use beside its heap, from Node's start until an attempt enters. */
+const LOAD_BYTES = 160 * 2 ** 20
+const HEAP_FAILURE = /heap out of memory|FATAL ERROR: [^\n]*(?:Allocation failed|out of memory)/
+const SWEEPS = 50
+
+export class Contained {
+  readonly #options: ContainedOptions
+  readonly #memory: ContextMemory
+  readonly #output: Output
+  readonly #startedAt = Date.now()
+  #child: ChildProcess | undefined
+  #pid = 0
+  #acquired: { at: number; by: Acquire } | undefined
+  #acquires = 0
+  #endedBy: Receipt['endedBy'] | undefined
+  #cpuMs: number | null = null
+  #timer: NodeJS.Timeout | undefined
+  /** Resolves when the context and everything it started is gone and told. */
+  readonly ended: Promise<void>
+  #resolveEnded!: () => void
+
+  constructor(options: ContainedOptions) {
+    this.#options = options
+    const { context, limits } = options.start
+    const pass = (stream: 'stdout' | 'stderr', text: string) =>
+      options.tell({ t: 'output', context, stream, text })
+    this.#output = new Output(limits.outputBytes, pass, () => this.end('output-limit'))
+    this.#memory = options.memory.open(context, () => this.end('out-of-memory'))
+    this.ended = new Promise((resolve) => (this.#resolveEnded = resolve))
+  }
+
+  /** Starts it, and tells `started` or `start-failed`. Never throws. */
+  async start(): Promise<void> {
+    const { start, tell, uid } = this.#options
+    try {
+      await this.#start(this.#options.start)
+      tell({ t: 'started', context: start.context, pid: this.#pid, uid })
+    } catch (error) {
+      tell({ t: 'start-failed', context: start.context, message: this.#explain(error as Error) })
+      this.end('aborted')
+      if (!this.#child) this.#dispose()
+    }
+  }
+
+  /** An attempt enters: from here on its limits hold. */
+  async acquire(message: Acquire): Promise<void> {
+    const reuse = this.#acquires++
+    this.#acquired ??= { at: Date.now(), by: message }
+    await this.#memory.acquire(message.memoryBytes)
+    this.#timer ??= setTimeout(() => this.end('timeout'), message.timeoutMs + message.graceMs)
+    this.#options.tell({ t: 'acquired', context: message.context, reuse })
+  }
+
+  get isAcquired(): boolean {
+    return this.#acquired !== undefined
+  }
+
+  /** Kills it; the first reason counts. */
+  end(by: Receipt['endedBy']): void {
+    if (this.#endedBy) return
+    this.#endedBy = by
+    clearTimeout(this.#timer)
+    if (!this.#child) return
+    this.#cpuMs = cpuMsOf(this.#memory.pids() ?? [this.#pid])
+    this.#kill()
+  }
+
+  async #start({ context, limits }: ContainedOptions['start']): Promise<void> {
+    const { room, walls, uid, entry } = this.#options
+    const sockets = await connectAll(room, context)
+    const command: StartCommand = walls.command(limits, uid)
+    const child = spawnContext(command, sockets, entry)
+    this.#child = child
+    this.#output.read('stdout', child.stdout!)
+    this.#output.read('stderr', child.stderr!)
+    child.once('exit', () => void this.#finish(child))
+    this.#pid = await firstPid(child, command.statusFd)
+    this.#memory.load(this.#pid, limits.heapMiB * 2 ** 20 + LOAD_BYTES)
+    if (this.#endedBy) this.#kill()
+  }
+
+  /** At `namespace` the first process is its namespace's init: the kernel ends all others before it is reaped. */
+  #kill(): void {
+    if (this.#pid && this.#child?.exitCode === null && this.#child.signalCode === null) killProcess(this.#pid)
+    else this.#child?.kill('SIGKILL')
+  }
+
+  async #finish(child: ChildProcess): Promise<void> {
+    clearTimeout(this.#timer)
+    const leftOver = await this.#sweep()
+    const closed = child.stdout!.closed && child.stderr!.closed
+    if (!closed)
+      await Promise.race([
+        new Promise((resolve) => child.once('close', resolve)),
+        delay(200, undefined, { ref: false }),
+      ])
+    this.#options.tell({
+      t: 'ended',
+      context: this.#options.start.context,
+      receipt: this.#receipt(child, leftOver),
+    })
+    this.#dispose()
+  }
+
+  /** Kills what is left until nothing is; gives how many had to be killed after the first kill. */
+  async #sweep(): Promise<number> {
+    let left = this.#left()
+    if (left.length > 0 && this.#options.walls.level === 'process') await killUid(this.#options.uid)
+    let found = 0
+    for (let sweep = 1; sweep <= SWEEPS; sweep++) {
+      left = this.#left()
+      if (left.length === 0) break
+      await delay(sweep)
+      for (const pid of left) killProcess(pid)
+      if (sweep === SWEEPS) found = left.length
+    }
+    return found
+  }
+
+  #left(): number[] {
+    const { walls, uid } = this.#options
+    if (walls.level === 'namespace' && this.#pid && isAlive(this.#pid)) return [this.#pid]
+    const listed = this.#memory.pids()
+    if (listed) return listed.filter(isAlive)
+    return walls.level === 'process' ? processesOf(uid) : []
+  }
+
+  #receipt(child: ChildProcess, leftOver: number): Receipt {
+    const { start, walls, memory, uid } = this.#options
+    const signal = child.signalCode ?? (walls.level === 'namespace' ? signalBehind(child.exitCode) : null)
+    return {
+      context: start.context,
+      level: walls.level,
+      reuse: Math.max(0, this.#acquires - 1),
+      pid: this.#pid,
+      uid,
+      limits: {
+        memoryBytes: this.#acquired?.by.memoryBytes ?? 0,
+        memoryBy: memory.mechanism,
+        timeoutMs: this.#acquired?.by.timeoutMs ?? 0,
+      },
+      peakBytes: this.#memory.peakBytes,
+      cpuMs: this.#cpuMs,
+      startedAt: this.#startedAt,
+      readyAt: null,
+      acquiredAt: this.#acquired?.at ?? null,
+      endedAt: Date.now(),
+      endedBy: this.#endedBy ?? this.#ownEnd(signal),
+      exitCode: signal ? null : child.exitCode,
+      signal,
+      leftOver,
+    }
+  }
+
+  /** What ended a context that we did not end. */
+  #ownEnd(signal: string | null): Receipt['endedBy'] {
+    if (this.#memory.exceeded) return 'out-of-memory'
+    if (!signal) return 'exit'
+    return HEAP_FAILURE.test(this.#output.stderrTail) ? 'out-of-memory' : 'signal'
+  }
+
+  #explain(error: Error): string {
+    const said = this.#output.stderrTail.trim().split('\n').at(-1)
+    return said ? `${error.message} (${said})` : error.message
+  }
+
+  #dispose(): void {
+    this.#memory[Symbol.dispose]()
+    this.#resolveEnded()
+  }
+}

@@ -1,0 +1,35 @@
+import type { Readable } from 'node:stream'
+import { StringDecoder } from 'node:string_decoder'
+
+type Stream = 'stdout' | 'stderr'
+const TAIL_CHARACTERS = 4096
+
+/** A context's console: passed on as text up to a cap, the end of stderr kept to tell why a process ended. */
+export class Output {
+  readonly #limitBytes: number
+  readonly #pass: (stream: Stream, text: string) => void
+  readonly #over: () => void
+  #bytes = 0
+  stderrTail = ''
+
+  constructor(limitBytes: number, pass: (stream: Stream, text: string) => void, over: () => void) {
+    this.#limitBytes = limitBytes
+    this.#pass = pass
+    this.#over = over
+  }
+
+  read(stream: Stream, from: Readable): void {
+    const decoder = new StringDecoder('utf8')
+    from.on('error', () => {})
+    from.on('data', (chunk: Buffer) => this.#take(stream, decoder, chunk))
+  }
+
+  #take(stream: Stream, decoder: StringDecoder, chunk: Buffer): void {
+    const room = Math.max(0, this.#limitBytes - this.#bytes)
+    this.#bytes += chunk.length
+    const text = decoder.write(chunk)
+    if (stream === 'stderr') this.stderrTail = (this.stderrTail + text).slice(-TAIL_CHARACTERS)
+    if (room > 0) this.#pass(stream, chunk.length > room ? decoder.write(chunk.subarray(0, room)) : text)
+    if (this.#bytes > this.#limitBytes) this.#over()
+  }
+}

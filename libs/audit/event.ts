@@ -1,0 +1,39 @@
+import { PermanentError } from '#lib/runtime'
+
+/** One fact for the record. Only what has a name here, or is a plain value, can be written; never a secret's value. */
+export interface AuditEvent {
+  /** What was done: `grant`, `deny`, `read`, `lease`, `revoke`, `mint`, `login`, `egress`. */
+  action: string
+  outcome: 'allowed' | 'denied' | 'failed'
+  agentType?: string
+  requestId?: string
+  attempt?: number
+  context?: string
+  traceId?: string
+  tenant?: string
+  caller?: string
+  /** The secret's name. */
+  secret?: string
+  generation?: number
+  /** Whatever else: plain values alone. */
+  [field: string]: string | number | boolean | undefined
+}
+
+/** The event holds something that is no plain value; it is not written. */
+export class AuditEventError extends PermanentError {
+  override readonly name = 'AuditEventError'
+  constructor(field: string) {
+    super(`audit event: field "${field}" is no text, number or boolean`)
+  }
+}
+
+/** The event's fields without the undefined ones. @throws AuditEventError */
+export function plainFields(event: AuditEvent): Record<string, string | number | boolean> {
+  const fields: Record<string, string | number | boolean> = {}
+  for (const [name, value] of Object.entries(event)) {
+    if (value === undefined) continue
+    if (!['string', 'number', 'boolean'].includes(typeof value)) throw new AuditEventError(name)
+    fields[name] = value
+  }
+  return fields
+}

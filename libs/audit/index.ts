@@ -1,0 +1,8 @@
+/**
+ * The record of who used which secret: append-only JSON lines, each chained to the one before.
+ * A1: `record` resolves once the line is on disk: what gives access waits for it. `note` is for what ends access.
+ * A2: no event holds anything but plain values, and never a secret's.
+ */
+export { AuditLog, type AuditLogOptions, AuditUnavailableError } from './audit-log.ts'
+export { type AuditEvent, AuditEventError } from './event.ts'
+export { type AuditVerdict, verifyAudit } from './verify.ts'

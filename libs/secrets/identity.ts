@@ -1,0 +1,185 @@
+import { type Clock, type Log, messageOf, systemClock } from '#lib/runtime'
+import { isVaultError, type VaultAuth, type VaultClient, type VaultNames } from '#lib/vault'
+import { type ChildToken, childToken, TRUST_MARGIN_MS } from './child-token.ts'
+import { IdentityLostError } from './errors.ts'
+import { loginWrapped } from './login.ts'
+import { revokeChild } from './revocation.ts'
+import { SecretValue } from './secret-value.ts'
+
+/** What of the Vault client an identity uses. */
+export type IdentityVault = Pick<
+  VaultClient,
+  | 'wrapLookup'
+  | 'unwrap'
+  | 'approleLogin'
+  | 'renewSelf'
+  | 'revokeSelf'
+  | 'createToken'
+  | 'lookupAccessor'
+  | 'revokeAccessor'
+>
+
+/** How a sidecar becomes someone to Vault. */
+export interface IdentityOptions {
+  vault: IdentityVault
+  names: VaultNames
+  roleId: string
+  /** The wrapping token of a fresh secret-id. Works once. */
+  wrappedSecretId: string
+  log: Log
+  clock?: Clock | undefined
+  random?: (() => number) | undefined
+}
+
+type Settled = IdentityOptions & { clock: Clock; random: () => number }
+
+/** A token for an agent type, as asked for. */
+export interface MintOptions {
+  ttlMs: number
+  /** Facts for Vault's own audit log: request, attempt. */
+  meta?: Record<string, string> | undefined
+}
+
+/**
+ * The sidecar's own standing with Vault: it reads no secret, it mints tokens that do.
+ * N1: the token is trusted until asked at + ttl - margin; a renewal that is slow or fails extends nothing.
+ * N2: it is renewed at two thirds of its TTL. When that fails for good it is lost, loudly: `lost` aborts, `mint` throws.
+ * N3: disposal revokes it, and with it everything minted from it.
+ */
+export class SidecarIdentity implements AsyncDisposable {
+  readonly #options: Settled
+  readonly #stop = new AbortController()
+  readonly #lost = new AbortController()
+  readonly #background = new Set<Promise<unknown>>()
+  readonly #token: SecretValue
+  #ttlMs = 0
+  #trustedUntil = 0
+  #disposing: Promise<void> | undefined
+
+  private constructor(options: Settled, askedAt: number, auth: VaultAuth) {
+    this.#options = options
+    this.#token = new SecretValue('vault-token sidecar', auth.token)
+    this.#trust(askedAt, auth)
+    this.#inBackground(this.#renewing())
+  }
+
+  /** Logs in, and keeps the token alive until disposed. @throws SecretIdRefusedError, VaultError */
+  static async open(options: IdentityOptions): Promise<SidecarIdentity> {
+    const all = { ...options, clock: options.clock ?? systemClock, random: options.random ?? Math.random }
+    const askedAt = all.clock.now()
+    return new SidecarIdentity(all, askedAt, await loginWrapped(all))
+  }
+
+  /** Aborts when the token has ended for good. The service should end then: only a new secret-id helps. */
+  get lost(): AbortSignal {
+    return this.#lost.signal
+  }
+
+  /** Until when the token is trusted, epoch milliseconds. */
+  get trustedUntil(): number {
+    return this.#trustedUntil
+  }
+
+  /** Mints a token of the agent type's role; Vault decides what it may. @throws IdentityLostError, VaultError */
+  async mint(agentType: string, { ttlMs, meta }: MintOptions): Promise<ChildToken> {
+    const { vault, names, clock } = this.#options
+    const askedAt = clock.now()
+    const role = names.agent(agentType)
+    const auth = await vault.createToken(this.#own(), role, { ttlMs, meta, displayName: agentType })
+    return childToken(agentType, askedAt, auth)
+  }
+
+  /** True when Vault knows the token no more. @throws IdentityLostError, VaultError */
+  async isGone(child: ChildToken): Promise<boolean> {
+    return (await this.#options.vault.lookupAccessor(this.#own(), child.accessor)) === undefined
+  }
+
+  /** Revokes a minted token until Vault confirms; false when `signal` aborted first. Never throws. */
+  revoke(child: ChildToken, signal: AbortSignal): Promise<boolean> {
+    return revokeChild({ ...this.#options, ownToken: () => this.#own(), signal }, child)
+  }
+
+  /** The same in the background, until it is done or this identity ends (which ends the token too). */
+  revokeLater(child: ChildToken): void {
+    this.#inBackground(this.revoke(child, this.#stop.signal))
+  }
+
+  /** Ends the token and all that was minted from it. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#disposing ??= this.#dispose()
+    return this.#disposing
+  }
+
+  async #dispose(): Promise<void> {
+    this.#stop.abort()
+    await Promise.all(this.#background)
+    await this.#options.vault.revokeSelf(this.#token.reveal()).catch((error: unknown) => {
+      this.#options.log.error({ error: messageOf(error) }, 'own token not revoked; its TTL ends it')
+    })
+    this.#lost.abort(new IdentityLostError())
+    this.#token.wipe()
+  }
+
+  #own(): string {
+    if (this.#lost.signal.aborted || this.#options.clock.now() >= this.#trustedUntil)
+      throw new IdentityLostError()
+    return this.#token.reveal()
+  }
+
+  #trust(askedAt: number, auth: VaultAuth): void {
+    this.#ttlMs = auth.ttlMs
+    this.#trustedUntil = askedAt + auth.ttlMs - TRUST_MARGIN_MS
+  }
+
+  #inBackground(work: Promise<unknown>): void {
+    const done = work.finally(() => this.#background.delete(done))
+    this.#background.add(done)
+  }
+
+  async #renewing(): Promise<void> {
+    const { clock, log } = this.#options
+    for (let failures = 0; await this.#pause(failures);) {
+      const error = await this.#renew()
+      failures = error ? failures + 1 : 0
+      if (!error || this.#stop.signal.aborted) continue
+      log.warn({ failures, error: messageOf(error) }, 'renewal of the own token failed')
+      const refused = failures > 1 && isVaultError(error, 'denied')
+      if (refused || clock.now() >= this.#trustedUntil) return this.#lose()
+    }
+  }
+
+  /** At two thirds of the TTL, up to a tenth earlier; after a failure from 1 s, doubling, ever within what is left. */
+  #pause(failures: number): Promise<boolean> {
+    const { clock, random } = this.#options
+    const left = Math.max(0, this.#trustedUntil - clock.now())
+    const regular = this.#ttlMs * (2 / 3) * (1 - random() / 10)
+    const backoff = Math.max(100, Math.min(1000 * 2 ** (failures - 1), 300_000, left / 3))
+    return clock.sleep(failures === 0 ? regular : backoff, this.#stop.signal).then(
+      () => !this.#stop.signal.aborted,
+      () => false,
+    )
+  }
+
+  async #renew(): Promise<unknown> {
+    const askedAt = this.#options.clock.now()
+    const stopped = Promise.withResolvers<undefined>()
+    const onStop = () => stopped.resolve(undefined)
+    this.#stop.signal.addEventListener('abort', onStop, { once: true })
+    try {
+      const renewal = this.#options.vault.renewSelf(this.#token.reveal())
+      const auth = await Promise.race([renewal, stopped.promise])
+      if (auth) this.#trust(askedAt, auth)
+      else renewal.catch(() => {})
+      return undefined
+    } catch (error) {
+      return error
+    } finally {
+      this.#stop.signal.removeEventListener('abort', onStop)
+    }
+  }
+
+  #lose(): void {
+    this.#options.log.error({}, 'the own Vault token is lost; restart with a new wrapped secret-id')
+    this.#lost.abort(new IdentityLostError())
+  }
+}

@@ -1,0 +1,23 @@
+/**
+ * Secrets on their way from Vault to an attempt: the sidecar's identity, reads, leases and grants.
+ * S1: the sidecar's own token reads no secret; each read or lease goes through a token of the agent type.
+ * S2: what is leased is trusted until asked at + ttl - margin, and revoked when its attempt ends.
+ * S3: a value cannot be printed, and no error, log line or span holds one.
+ */
+export { type ChildToken } from './child-token.ts'
+export {
+  GrantRefusedError,
+  type GrantRefusal,
+  IdentityLostError,
+  LeasesEndedError,
+  SecretDeniedError,
+  SecretIdRefusedError,
+  SecretMalformedError,
+  SecretNotFoundError,
+  SecretUnavailableError,
+} from './errors.ts'
+export { type Grant, type GrantClaim, GrantTable } from './grants.ts'
+export { type IdentityOptions, type IdentityVault, type MintOptions, SidecarIdentity } from './identity.ts'
+export { type Lease, LeaseSet, type LeaseSetOptions } from './lease-set.ts'
+export { type ReaderOptions, type SecretRead, SecretReader } from './reader.ts'
+export { SecretValue, SecretWipedError } from './secret-value.ts'

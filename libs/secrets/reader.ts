@@ -1,0 +1,171 @@
+import type { Span } from '@opentelemetry/api'
+import { type Clock, type Log, silentLog, systemClock } from '#lib/runtime'
+import { isVaultError, type KvEntry, type VaultClient, type VaultNames } from '#lib/vault'
+import {
+  SecretDeniedError,
+  SecretMalformedError,
+  SecretNotFoundError,
+  SecretUnavailableError,
+} from './errors.ts'
+import type { SidecarIdentity } from './identity.ts'
+import { SecretValue } from './secret-value.ts'
+import { traced } from './tracing.ts'
+import { TypeTokens } from './type-tokens.ts'
+
+const FRESH_MS = 300_000
+const DENIED_MS = 5000
+const NOT_FOUND_MS = 10_000
+const MAX_ENTRIES = 4096
+
+/** What a reader needs. */
+export interface ReaderOptions {
+  identity: SidecarIdentity
+  vault: Pick<VaultClient, 'kvRead'>
+  names: VaultNames
+  log?: Log | undefined
+  clock?: Clock | undefined
+  random?: (() => number) | undefined
+  /** How long past its freshness a value is served while Vault does not answer. Default 15 min, 0 for never. */
+  staleMs?: number | undefined
+}
+
+/** A static secret as read. Valid until the reader is disposed. */
+export interface SecretRead {
+  value: SecretValue
+  /** The KV version. */
+  generation: number
+  /** True when Vault could not be asked and this is what it said last. */
+  stale: boolean
+}
+
+type Entry = { freshUntil: number; staleUntil: number } & ({ value: SecretValue } | { error: Error })
+
+/**
+ * Static secrets, read through a cache.
+ * R1: a value is cached per (agent type, secret), read with a token of that type: Vault is the judge, never the cache.
+ * R2: at most one read of a key is under way; the others wait for it.
+ * R3: denied or gone purges the value at once, and is itself remembered for some seconds.
+ * R4: while Vault does not answer, the last value is served up to `staleMs`, said so; then it fails.
+ */
+export class SecretReader implements AsyncDisposable {
+  readonly #options: ReaderOptions
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #tokens: TypeTokens
+  readonly #entries = new Map<string, Entry>()
+  readonly #loading = new Map<string, Promise<Entry>>()
+
+  private constructor(options: ReaderOptions) {
+    this.#options = options
+    this.#clock = options.clock ?? systemClock
+    this.#log = options.log ?? silentLog
+    this.#tokens = new TypeTokens(options.identity, this.#clock)
+  }
+
+  /** Reads nothing yet. */
+  static async open(options: ReaderOptions): Promise<SecretReader> {
+    return new SecretReader(options)
+  }
+
+  /**
+   * The secret, as the agent type may read it. The caller checks that the cluster file lists it; Vault checks too.
+   * @throws SecretDeniedError, SecretNotFoundError, SecretMalformedError, SecretUnavailableError, IdentityLostError
+   */
+  read(agentType: string, secret: string): Promise<SecretRead> {
+    const attributes = { 'threadbound.secret.name': secret, 'threadbound.agent.type': agentType }
+    return traced(`secret.read ${secret}`, attributes, (span) => this.#read(agentType, secret, span))
+  }
+
+  /** Forgets the value unless it is newer than `generation`: the service that it is for has refused it. */
+  invalidate(agentType: string, secret: string, generation: number): void {
+    const key = keyOf(agentType, secret)
+    const entry = this.#entries.get(key)
+    if (entry && 'value' in entry && entry.value.generation <= generation) this.#entries.delete(key)
+  }
+
+  /** Wipes every value and ends the tokens. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled(this.#loading.values())
+    await this.#tokens[Symbol.asyncDispose]()
+    for (const entry of this.#entries.values()) if ('value' in entry) entry.value.wipe()
+    this.#entries.clear()
+  }
+
+  async #read(agentType: string, secret: string, span: Span): Promise<SecretRead> {
+    const key = keyOf(agentType, secret)
+    const cached = this.#entries.get(key)
+    const hit = cached !== undefined && this.#clock.now() < cached.freshUntil
+    const entry = hit ? cached : await this.#loadOnce(key, agentType, secret)
+    const stale = this.#clock.now() >= entry.freshUntil
+    span.setAttribute('threadbound.secret.cache', hit ? 'hit' : stale ? 'stale' : 'miss')
+    if ('error' in entry) throw entry.error
+    span.setAttribute('threadbound.secret.generation', entry.value.generation)
+    return { value: entry.value, generation: entry.value.generation, stale }
+  }
+
+  #loadOnce(key: string, agentType: string, secret: string): Promise<Entry> {
+    const running = this.#loading.get(key)
+    if (running) return running
+    const loading = this.#load(key, agentType, secret).finally(() => this.#loading.delete(key))
+    this.#loading.set(key, loading)
+    return loading
+  }
+
+  async #load(key: string, agentType: string, secret: string): Promise<Entry> {
+    const askedAt = this.#clock.now()
+    try {
+      const { data, version } = await this.#ask(agentType, secret)
+      return this.#keep(key, { ...this.#freshness(askedAt), value: valueOf(secret, data, version) })
+    } catch (error) {
+      return this.#loadFailed(key, agentType, secret, error)
+    }
+  }
+
+  /** One read; once more with a new token when the refusal was the token's end and not its policy. */
+  async #ask(agentType: string, secret: string): Promise<KvEntry> {
+    const path = this.#options.names.secret(secret)
+    const child = await this.#tokens.of(agentType)
+    try {
+      return await this.#options.vault.kvRead(child.token.reveal(), path)
+    } catch (error) {
+      if (!isVaultError(error, 'denied') || !(await this.#tokens.forgetIfGone(child))) throw error
+      const next = await this.#tokens.of(agentType)
+      return this.#options.vault.kvRead(next.token.reveal(), path)
+    }
+  }
+
+  #loadFailed(key: string, agentType: string, secret: string, error: unknown): Entry {
+    const refused = (error: Error, forMs: number) =>
+      this.#keep(key, { error, freshUntil: this.#clock.now() + forMs, staleUntil: 0 })
+    if (isVaultError(error, 'denied')) return refused(new SecretDeniedError(agentType, secret), DENIED_MS)
+    if (isVaultError(error, 'notFound')) return refused(new SecretNotFoundError(secret), NOT_FOUND_MS)
+    if (error instanceof SecretMalformedError) return refused(error, NOT_FOUND_MS)
+    const last = this.#entries.get(key)
+    if (!isVaultError(error) || !error.retryable) throw error
+    if (!last || !('value' in last) || this.#clock.now() >= last.staleUntil)
+      throw new SecretUnavailableError(secret, { cause: error })
+    this.#log.warn({ secret, agentType, kind: error.kind }, 'Vault does not answer; serving the last value')
+    return last
+  }
+
+  #freshness(askedAt: number): { freshUntil: number; staleUntil: number } {
+    const { random = Math.random, staleMs = 900_000 } = this.#options
+    const freshUntil = askedAt + FRESH_MS * (0.9 + random() / 5)
+    return { freshUntil, staleUntil: freshUntil + staleMs }
+  }
+
+  #keep(key: string, entry: Entry): Entry {
+    this.#entries.delete(key)
+    this.#entries.set(key, entry)
+    if (this.#entries.size > MAX_ENTRIES) this.#entries.delete(this.#entries.keys().next().value!)
+    return entry
+  }
+}
+
+const keyOf = (agentType: string, secret: string) => `${agentType}/${secret}`
+
+function valueOf(secret: string, data: Record<string, unknown>, generation: number): SecretValue {
+  const value = data['value']
+  if (typeof value !== 'string' || value === '') throw new SecretMalformedError(secret)
+  return new SecretValue(secret, value, generation)
+}

@@ -1,0 +1,25 @@
+/**
+ * The client of Vault (or OpenBao): node-vault over our own transport, and the policies that a cluster needs.
+ * V1: every call names the token it acts with; the client holds none and reads no VAULT_* variable.
+ * V2: no error holds a token, a header or a body.
+ * V3: only idempotent calls are repeated; every call ends within its timeout.
+ * V4: no two (cluster, environment, name) share a name in Vault; policies have exact paths only.
+ */
+export type {
+  DatabaseCredentials,
+  Health,
+  KvEntry,
+  LeaseInfo,
+  TokenInfo,
+  VaultAuth,
+  WrapInfo,
+  Wrapped,
+} from './answers.ts'
+export type { MountOptions, VaultAdmin } from './admin.ts'
+export { AdminSecretError, applyMounts, applyPolicies, issueWrappedSecretId, putSecret } from './apply.ts'
+export type { VaultOptions } from './calls.ts'
+export { type CreateTokenOptions, VaultClient } from './client.ts'
+export { isVaultError, VaultError, type VaultErrorKind } from './errors.ts'
+export { VaultNameError, type VaultNames, vaultNames, type VaultScope } from './names.ts'
+export { type VaultPath, vaultPath, VaultPathError } from './path.ts'
+export { type DatabaseInput, type DesiredVault, planPolicies, type PolicyInput } from './policies.ts'

@@ -1,0 +1,61 @@
+import { PermanentError } from '#lib/runtime'
+import { type VaultPath, vaultPath } from './path.ts'
+
+const NAME = /^(?!.*--)[a-z][a-z0-9-]{0,40}$/
+
+/** A name that could make two Vault objects one. */
+export class VaultNameError extends PermanentError {
+  override readonly name = 'VaultNameError'
+  constructor(what: string, value: string) {
+    super(`${what} ${JSON.stringify(value)}: expected [a-z][a-z0-9-]{0,40} without "--"`)
+  }
+}
+
+/** The cluster and environment that every name carries. */
+export interface VaultScope {
+  cluster: string
+  environment: string
+}
+
+/** Every name that we use in one Vault, for one cluster and environment. */
+export interface VaultNames {
+  readonly scope: Readonly<VaultScope>
+  /** Where a static secret lies: `kv/data/tb/<cluster>/<environment>/<secret>`. */
+  secret(secret: string): VaultPath
+  /** An agent type's policy and its token role, one name. */
+  agent(agentType: string): string
+  /** The sidecar's policy and its AppRole, one name. */
+  readonly sidecar: string
+  /** Where the sidecar's secret-ids are made: what a wrapping token must say of itself. */
+  readonly sidecarSecretId: VaultPath
+  /** A dynamic secret's database connection and role, one name. */
+  database(secret: string): string
+  /** Where a dynamic secret is leased: `database/creds/<name>`. */
+  credentials(secret: string): VaultPath
+}
+
+/**
+ * The names of one cluster and environment. No two triples share one: a part has neither `/` nor `--` and starts
+ * with a letter, so the `--` before a letter is always a boundary (also in `a---b`, which is `a-` and `b`).
+ * @throws VaultNameError
+ */
+export function vaultNames({ cluster, environment }: VaultScope): VaultNames {
+  const scope = { cluster: part('cluster', cluster), environment: part('environment', environment) }
+  const join = (...parts: string[]) => ['tb', cluster, environment, ...parts].join('--')
+  const database = (secret: string) => join('db', part('secret', secret))
+  const sidecar = join('sidecar')
+  return {
+    scope,
+    secret: (secret) => vaultPath('kv', 'data', 'tb', cluster, environment, part('secret', secret)),
+    agent: (agentType) => join('agent', part('agent type', agentType)),
+    sidecar,
+    sidecarSecretId: vaultPath('auth', 'approle', 'role', sidecar, 'secret-id'),
+    database,
+    credentials: (secret) => vaultPath('database', 'creds', database(secret)),
+  }
+}
+
+function part(what: string, value: string): string {
+  if (!NAME.test(value)) throw new VaultNameError(what, value)
+  return value
+}

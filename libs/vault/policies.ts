@@ -1,0 +1,184 @@
+import { durationOf } from './calls.ts'
+import { type VaultNames, vaultNames, type VaultScope } from './names.ts'
+
+const HOUR_MS = 3_600_000
+
+/** What Vault shall hold, said in terms of the cluster file. */
+export interface PolicyInput extends VaultScope {
+  agentTypes: {
+    name: string
+    /** What the type may use: its own list and the secret of its model. */
+    secrets: { name: string; kind: 'static' | 'database' }[]
+    /** Its attempts' timeout: a token for one lives at most a minute longer. Default: under an hour. */
+    timeoutMs?: number
+  }[]
+  databases: DatabaseInput[]
+}
+
+/** A database that users are leased on. */
+export interface DatabaseInput {
+  /** The dynamic secret that it is. */
+  secret: string
+  /** The static secret with the engine's own user, as `user:password`. */
+  adminSecret: string
+  host: string
+  port: number
+  database: string
+  /** Directory of the server's unix socket; used instead of host when given. */
+  socket?: string | undefined
+  /** What a user may, each the rest of a GRANT: `SELECT ON ALL TABLES IN SCHEMA public`. */
+  grant: readonly string[]
+  ttlMs: number
+  /** How far renewals may carry a lease. Default: the longer of ttlMs and an hour. */
+  maxTtlMs?: number
+}
+
+/** What Vault shall hold, as data: no secret in it. Everything is sorted, so equal inputs give equal plans. */
+export interface DesiredVault {
+  names: VaultNames
+  mounts: { path: string; type: string; options?: Record<string, string> }[]
+  authMethods: { path: string; type: string }[]
+  policies: { name: string; text: string }[]
+  tokenRoles: { name: string; role: Record<string, unknown> }[]
+  appRoles: { name: string; role: Record<string, unknown> }[]
+  databases: {
+    name: string
+    secret: string
+    adminSecret: string
+    /** Without user and password, which are read from the admin secret while applying. */
+    connection: Record<string, unknown>
+    role: Record<string, unknown>
+  }[]
+}
+
+/**
+ * Plans Vault for a cluster.
+ * P1: an agent type's token reads exactly the secrets of its type; no path in a policy has a wildcard.
+ * P2: the sidecar's own token reads no secret: it mints by the listed roles, and ends what it minted.
+ * P3: no token gets Vault's `default` policy; no minted token is renewable or outlives the sidecar's.
+ */
+export function planPolicies(input: PolicyInput): DesiredVault {
+  const names = vaultNames(input)
+  const agentTypes = input.agentTypes.toSorted((a, b) => compare(a.name, b.name))
+  const databases = input.databases.toSorted((a, b) => compare(a.secret, b.secret))
+  return {
+    names,
+    mounts: [
+      { path: 'database', type: 'database' },
+      { path: 'kv', type: 'kv', options: { version: '2' } },
+    ],
+    authMethods: [{ path: 'approle', type: 'approle' }],
+    policies: [
+      ...agentTypes.map((type) => ({ name: names.agent(type.name), text: agentPolicy(names, type) })),
+      { name: names.sidecar, text: sidecarPolicy(names, agentTypes) },
+    ],
+    tokenRoles: agentTypes.map((type) => ({ name: names.agent(type.name), role: tokenRole(names, type) })),
+    appRoles: [{ name: names.sidecar, role: sidecarRole(names) }],
+    databases: databases.map((database) => planDatabase(names, database)),
+  }
+}
+
+type AgentTypeInput = PolicyInput['agentTypes'][number]
+
+function agentPolicy(names: VaultNames, type: AgentTypeInput): string {
+  const paths = type.secrets.map(({ name, kind }) =>
+    rule(kind === 'static' ? names.secret(name) : names.credentials(name), 'read'),
+  )
+  const leases = type.secrets.some(({ kind }) => kind === 'database')
+  return policy(names, [
+    ...paths,
+    rule('auth/token/revoke-self', 'update'),
+    ...(leases ? [rule('sys/leases/renew', 'update')] : []),
+  ])
+}
+
+/** Which policies a token gets is the role's business: the sidecar may not even name them. */
+function sidecarPolicy(names: VaultNames, agentTypes: readonly AgentTypeInput[]): string {
+  const parameters = ['display_name', 'explicit_max_ttl', 'meta', 'ttl']
+  return policy(names, [
+    ...agentTypes.map(({ name }) => rule(`auth/token/create/${names.agent(name)}`, 'update', parameters)),
+    rule('auth/token/lookup-accessor', 'update'),
+    rule('auth/token/lookup-self', 'read'),
+    rule('auth/token/renew-self', 'update'),
+    rule('auth/token/revoke-accessor', 'update'),
+    rule('auth/token/revoke-self', 'update'),
+  ])
+}
+
+function policy({ scope }: VaultNames, rules: string[]): string {
+  const header = `# managed by threadbound: cluster ${scope.cluster}, environment ${scope.environment}. Do not edit.`
+  return [header, ...new Set(rules.toSorted(compare)), ''].join('\n')
+}
+
+function rule(path: string, capability: string, parameters: string[] = []): string {
+  const allowed = parameters.map((parameter) => `    "${parameter}" = []`)
+  const lines = allowed.length > 0 ? ['  allowed_parameters = {', ...allowed, '  }'] : []
+  return [`path "${path}" {`, `  capabilities = ["${capability}"]`, ...lines, '}'].join('\n')
+}
+
+/** A role token cannot be renewed, so its explicit maximum is its end; the sidecar's end is its end too. */
+function tokenRole(names: VaultNames, type: AgentTypeInput): Record<string, unknown> {
+  return {
+    allowed_policies: [names.agent(type.name)],
+    token_no_default_policy: true,
+    token_type: 'service',
+    orphan: false,
+    renewable: false,
+    token_explicit_max_ttl: durationOf(Math.max(HOUR_MS, (type.timeoutMs ?? 0) + 60_000)),
+  }
+}
+
+function sidecarRole(names: VaultNames): Record<string, unknown> {
+  return {
+    token_policies: [names.sidecar],
+    token_no_default_policy: true,
+    token_type: 'service',
+    token_period: '1800s',
+    bind_secret_id: true,
+    secret_id_num_uses: 1,
+    secret_id_ttl: '3600s',
+  }
+}
+
+function planDatabase(names: VaultNames, input: DatabaseInput): DesiredVault['databases'][number] {
+  const name = names.database(input.secret)
+  return {
+    name,
+    secret: input.secret,
+    adminSecret: input.adminSecret,
+    connection: {
+      plugin_name: 'postgresql-database-plugin',
+      connection_url: connectionUrl(input),
+      allowed_roles: [name],
+      verify_connection: true,
+    },
+    role: {
+      db_name: name,
+      creation_statements: [
+        `CREATE ROLE "{{name}}" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}';`,
+        ...input.grant.map((grant) => `GRANT ${grant} TO "{{name}}";`),
+      ],
+      revocation_statements: REVOCATION,
+      default_ttl: durationOf(input.ttlMs),
+      max_ttl: durationOf(input.maxTtlMs ?? Math.max(input.ttlMs, HOUR_MS)),
+    },
+  }
+}
+
+/** No new session, then end the open ones, then drop: an open session outlives DROP ROLE otherwise. */
+const REVOCATION = [
+  `ALTER ROLE "{{name}}" NOLOGIN;`,
+  `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{{name}}';`,
+  `DROP OWNED BY "{{name}}";`,
+  `DROP ROLE IF EXISTS "{{name}}";`,
+]
+
+/** Vault fills in user and password itself, so that it can hide and rotate them. */
+function connectionUrl({ host, port, database, socket }: DatabaseInput): string {
+  const user = '{{username}}:{{password}}'
+  const name = encodeURIComponent(database)
+  if (socket) return `postgresql://${user}@/${name}?host=${encodeURIComponent(socket)}&port=${port}`
+  return `postgresql://${user}@${host.includes(':') ? `[${host}]` : host}:${port}/${name}`
+}
+
+const compare = (a: string, b: string) => (a < b ? -1 : Number(a > b))

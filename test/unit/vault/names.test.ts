@@ -1,0 +1,63 @@
+import { describe, expect, test } from 'vitest'
+import { vaultNames } from '#lib/vault'
+
+const LETTERS = 'ab-'
+/** Every legal name of up to four characters over a small alphabet, where collisions would show. */
+function allNames(): string[] {
+  const names: string[] = []
+  const grow = (text: string) => {
+    if (text.length > 4 || text.includes('--')) return
+    if (text) names.push(text)
+    for (const letter of LETTERS) if (text || letter !== '-') grow(text + letter)
+  }
+  grow('')
+  return names
+}
+
+describe('names in Vault', () => {
+  test('no two of (cluster, environment, name) share any name or path', () => {
+    const some = allNames().filter((_name, index) => index % 5 === 0)
+    const seen = new Map<string, string>()
+    for (const cluster of some)
+      for (const environment of some) {
+        const names = vaultNames({ cluster, environment })
+        for (const name of some)
+          for (const made of [
+            names.secret(name),
+            names.agent(name),
+            names.database(name),
+            names.credentials(name),
+          ]) {
+            const triple = JSON.stringify([cluster, environment, name])
+            expect(seen.get(made) ?? triple).toBe(triple)
+            seen.set(made, triple)
+          }
+      }
+    expect(seen.size).toBe(some.length ** 3 * 4)
+  })
+
+  test('an agent type, a secret and the sidecar never share a name', () => {
+    const names = vaultNames({ cluster: 'c', environment: 'e' })
+    expect(new Set([names.agent('sidecar'), names.database('sidecar'), names.sidecar]).size).toBe(3)
+  })
+
+  test.each(['', 'A', '1a', '-a', 'a--b', 'a/b', 'a_b', 'a.b', '__proto__', 'a'.repeat(42), 'a\n'])(
+    'the name %j is refused, and says what was expected',
+    (name) => {
+      const names = vaultNames({ cluster: 'c', environment: 'e' })
+      for (const make of [names.secret, names.agent, names.database, names.credentials])
+        expect(() => make(name)).toThrow(/expected \[a-z\]/)
+      expect(() => vaultNames({ cluster: name, environment: 'e' })).toThrow(/cluster/)
+      expect(() => vaultNames({ cluster: 'c', environment: name })).toThrow(/environment/)
+    },
+  )
+
+  test('they read as the contract says', () => {
+    const names = vaultNames({ cluster: 'demo', environment: 'dev' })
+    expect(names.secret('openai-api-key')).toBe('kv/data/tb/demo/dev/openai-api-key')
+    expect(names.agent('coordinator')).toBe('tb--demo--dev--agent--coordinator')
+    expect(names.sidecar).toBe('tb--demo--dev--sidecar')
+    expect(names.credentials('orders-db')).toBe('database/creds/tb--demo--dev--db--orders-db')
+    expect(names.sidecarSecretId).toBe('auth/approle/role/tb--demo--dev--sidecar/secret-id')
+  })
+})

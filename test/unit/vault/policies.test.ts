@@ -1,0 +1,129 @@
+import { describe, expect, test } from 'vitest'
+import { planPolicies, type PolicyInput } from '#lib/vault'
+
+const input: PolicyInput = {
+  cluster: 'demo',
+  environment: 'dev',
+  agentTypes: [
+    { name: 'writer', secrets: [{ name: 'anthropic-api-key', kind: 'static' }] },
+    {
+      name: 'database-agent',
+      timeoutMs: 7_200_000,
+      secrets: [
+        { name: 'orders-db', kind: 'database' },
+        { name: 'openai-api-key', kind: 'static' },
+      ],
+    },
+  ],
+  databases: [
+    {
+      secret: 'orders-db',
+      adminSecret: 'orders-db-admin',
+      host: '127.0.0.1',
+      port: 5432,
+      database: 'orders',
+      grant: ['SELECT ON ALL TABLES IN SCHEMA public'],
+      ttlMs: 300_000,
+    },
+  ],
+}
+/** Paths and capabilities of a policy's text. */
+const rulesOf = (text: string) =>
+  [...text.matchAll(/^path "([^"]+)" \{\n {2}capabilities = \[([^\]]+)\]/gm)].map(
+    ([, path, can]) => `${path} ${can}`,
+  )
+const textOf = (name: string) => planPolicies(input).policies.find((policy) => policy.name === name)!.text
+
+describe('I5 least: what a plan allows', () => {
+  test('an agent type reads its own secrets and nothing else', () => {
+    expect(rulesOf(textOf('tb--demo--dev--agent--database-agent'))).toEqual([
+      'auth/token/revoke-self "update"',
+      'database/creds/tb--demo--dev--db--orders-db "read"',
+      'kv/data/tb/demo/dev/openai-api-key "read"',
+      'sys/leases/renew "update"',
+    ])
+    expect(rulesOf(textOf('tb--demo--dev--agent--writer'))).toEqual([
+      'auth/token/revoke-self "update"',
+      'kv/data/tb/demo/dev/anthropic-api-key "read"',
+    ])
+  })
+
+  test('the sidecar reads no secret: it mints by the listed roles and ends what it minted', () => {
+    expect(rulesOf(textOf('tb--demo--dev--sidecar'))).toEqual([
+      'auth/token/create/tb--demo--dev--agent--database-agent "update"',
+      'auth/token/create/tb--demo--dev--agent--writer "update"',
+      'auth/token/lookup-accessor "update"',
+      'auth/token/lookup-self "read"',
+      'auth/token/renew-self "update"',
+      'auth/token/revoke-accessor "update"',
+      'auth/token/revoke-self "update"',
+    ])
+  })
+
+  test('the sidecar cannot name policies, a period or a parent when it mints', () => {
+    const text = textOf('tb--demo--dev--sidecar')
+    const allowed = [...text.matchAll(/^ {4}"([a-z_]+)" = \[\]$/gm)].map(([, name]) => name)
+    expect(new Set(allowed)).toEqual(new Set(['display_name', 'explicit_max_ttl', 'meta', 'ttl']))
+  })
+
+  test('no policy has a wildcard, sudo, or a path of the system beyond lease renewal', () => {
+    for (const { text } of planPolicies(input).policies)
+      for (const rule of rulesOf(text)) {
+        expect(rule).not.toMatch(/[*+]|sudo|create"|delete|list/)
+        if (rule.startsWith('sys/')) expect(rule).toBe('sys/leases/renew "update"')
+      }
+  })
+
+  test('a token role gives one policy, a bounded life, and a token that dies with the sidecar', () => {
+    const [database, writer] = planPolicies(input).tokenRoles
+    expect(writer).toEqual({
+      name: 'tb--demo--dev--agent--writer',
+      role: {
+        allowed_policies: ['tb--demo--dev--agent--writer'],
+        token_no_default_policy: true,
+        token_type: 'service',
+        orphan: false,
+        renewable: false,
+        token_explicit_max_ttl: '3600s',
+      },
+    })
+    expect(database!.role).toMatchObject({ token_explicit_max_ttl: '7260s' })
+  })
+
+  test('a leased user has the declared rights, and its end cuts its sessions', () => {
+    const [{ name, role, connection }] = planPolicies(input).databases as [never] as [
+      { name: string; role: Record<string, string[]>; connection: Record<string, unknown> },
+    ]
+    expect(role['creation_statements']).toEqual([
+      `CREATE ROLE "{{name}}" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}';`,
+      'GRANT SELECT ON ALL TABLES IN SCHEMA public TO "{{name}}";',
+    ])
+    const statements = role['revocation_statements']!.join('\n')
+    expect(statements).toMatch(/NOLOGIN[^]*pg_terminate_backend[^]*DROP OWNED BY[^]*DROP ROLE/)
+    expect(connection).toMatchObject({
+      connection_url: 'postgresql://{{username}}:{{password}}@127.0.0.1:5432/orders',
+      allowed_roles: [name],
+    })
+  })
+
+  test('a unix socket takes the place of the host', () => {
+    const databases = [{ ...input.databases[0]!, socket: '/run/tb/pg' }]
+    const [database] = planPolicies({ ...input, databases }).databases
+    expect(database!.connection['connection_url']).toBe(
+      'postgresql://{{username}}:{{password}}@/orders?host=%2Frun%2Ftb%2Fpg&port=5432',
+    )
+  })
+
+  test('the order of the cluster file does not change a plan', () => {
+    const agentTypes = input.agentTypes
+      .toReversed()
+      .map((type) => ({ ...type, secrets: type.secrets.toReversed() }))
+    const data = (plan: object) => JSON.stringify(plan)
+    expect(data(planPolicies({ ...input, agentTypes }))).toBe(data(planPolicies(input)))
+  })
+
+  test('a name that would reach into another path is refused', () => {
+    const agentTypes = [{ name: 'a', secrets: [{ name: '../x', kind: 'static' as const }] }]
+    expect(() => planPolicies({ ...input, agentTypes })).toThrow(/secret "..\/x"/)
+  })
+})

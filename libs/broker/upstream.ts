@@ -1,0 +1,133 @@
+import type { Readable } from 'node:stream'
+import { Agent, type Dispatcher, errors } from 'undici'
+import type { AttemptBudget } from './budget.ts'
+import { Capped } from './capped.ts'
+import { BodyTooLargeError, UpstreamError } from './errors.ts'
+import { keyHeader, requestHeaders, responseHeaders } from './headers.ts'
+import { Masker } from './mask.ts'
+import { type EgressRules, matchEgress } from './rules.ts'
+
+/** Longest request body, bytes. */
+export const REQUEST_BODY_BYTES = 4 * 2 ** 20
+/** Longest response body, bytes. */
+export const RESPONSE_BODY_BYTES = 16 * 2 ** 20
+
+/** A secret on its way into a header. */
+export interface CarriedSecret {
+  egress: EgressRules & { header: string }
+  /** Gives the value; called once, right before the request is written. */
+  reveal(): string
+}
+
+/** On whose account a call is made, and how long it may take. */
+export interface CallLimits {
+  budget: AttemptBudget
+  /** Ends the call, its body included; the reason is what the caller gets. */
+  signal: AbortSignal
+  /** Longest time until the answer's end. */
+  timeoutMs: number
+}
+
+export interface OutgoingCall {
+  secret: CarriedSecret
+  method: string
+  /** As it was written; matched and sent byte for byte. */
+  address: string
+  headers: Iterable<[string, string]>
+  body?: Uint8Array
+}
+
+export interface IncomingAnswer {
+  status: number
+  headers: Record<string, string>
+  /** Plain bytes, masked and capped. */
+  body: Readable
+}
+
+/** The one way out: connections to services outside, without proxies and without following redirects. */
+export class Upstream implements AsyncDisposable {
+  readonly #agent: Agent
+
+  private constructor(agent: Agent) {
+    this.#agent = agent
+  }
+
+  static open({ connectTimeoutMs = 5000 }: { connectTimeoutMs?: number } = {}): Upstream {
+    return new Upstream(
+      new Agent({
+        connect: { timeout: connectTimeoutMs },
+        allowH2: false,
+        headersTimeout: 0,
+        bodyTimeout: 0,
+      }),
+    )
+  }
+
+  /**
+   * Makes one call with the key added.
+   * @throws EgressRefusedError, BodyTooLargeError, AttemptLimitError before anything is sent; UpstreamError after
+   */
+  async send(call: OutgoingCall, { budget, signal, timeoutMs }: CallLimits): Promise<IncomingAnswer> {
+    const target = matchEgress(call.secret.egress, call.method, call.address)
+    if (call.body && call.body.length > REQUEST_BODY_BYTES)
+      throw new BodyTooLargeError('request', REQUEST_BODY_BYTES)
+    budget.call()
+    budget.move(call.body?.length ?? 0)
+    const value = call.secret.reveal()
+    const [name, header] = keyHeader(call.secret.egress.header, value)
+    const masker = new Masker([value])
+    const deadline = AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs)))
+    const ended = AbortSignal.any([signal, deadline])
+    const answer = await this.#request({
+      ...target,
+      method: call.method,
+      headers: { ...requestHeaders(call.headers), [name]: header },
+      body: call.body ?? null,
+      signal: ended,
+    }).catch((error: unknown) => {
+      throw signal.aborted ? signal.reason : failureOf(error)
+    })
+    return receive(answer, { masker, budget, explain: () => (signal.aborted ? signal.reason : undefined) })
+  }
+
+  #request(options: Dispatcher.RequestOptions): Promise<Dispatcher.ResponseData> {
+    return this.#agent.request(options)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#agent.destroy()
+  }
+}
+
+interface Receiving {
+  masker: Masker
+  budget: AttemptBudget
+  explain: () => Error | undefined
+}
+
+function receive(answer: Dispatcher.ResponseData, { masker, budget, explain }: Receiving): IncomingAnswer {
+  try {
+    const headers = responseHeaders(answer.headers, (text) => masker.text(text))
+    const capped = new Capped(RESPONSE_BODY_BYTES, (bytes) => budget.move(bytes))
+    const body = masker.stream()
+    answer.body.once('error', (error) => body.destroy(explain() ?? failureOf(error)))
+    capped.once('error', (error) => body.destroy(error))
+    body.once('close', () => answer.body.destroy())
+    body.on('error', () => {})
+    answer.body.pipe(capped).pipe(body)
+    return { status: answer.statusCode, headers, body }
+  } catch (error) {
+    answer.body.on('error', () => {}).destroy()
+    throw error
+  }
+}
+
+/** An error of the transport as one of ours. Its own message may name addresses, never a header. */
+function failureOf(cause: unknown): Error {
+  if (cause instanceof UpstreamError) return cause
+  const name = cause instanceof Error ? cause.name : ''
+  if (name === 'TimeoutError' || cause instanceof errors.ConnectTimeoutError)
+    return new UpstreamError('upstream-timeout', 'the service did not answer in time')
+  const { code } = cause as { code?: string }
+  return new UpstreamError('upstream-failed', `the service could not be reached${code ? ` (${code})` : ''}`)
+}

@@ -1,0 +1,16 @@
+import { announceReady, createLog, loadConfig, untilSignal } from '#lib/runtime'
+import { Config } from './config.ts'
+import { AcceptedKeys } from './keys.ts'
+import { StandIn } from './server.ts'
+
+const config = loadConfig(Config, process.env)
+const log = createLog('models')
+await using standIn = await StandIn.open({
+  host: config.host,
+  port: config.port,
+  keys: new AcceptedKeys(config.keysFile),
+  log,
+})
+announceReady({ url: standIn.url })
+log.info({ url: standIn.url }, 'model stand-in ready')
+log.info({ signal: await untilSignal() }, 'model stand-in stopping')

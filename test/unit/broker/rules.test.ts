@@ -1,0 +1,61 @@
+import { describe, expect, test } from 'vitest'
+import { matchEgress } from '#lib/broker'
+
+const rules = {
+  baseUrl: 'https://api.example.com',
+  allow: ['POST /v1/messages', 'GET /v1/items/*', 'GET /v1/search?q&limit'],
+}
+const ask = (method: string, path: string) => matchEgress(rules, method, `https://api.example.com${path}`)
+
+describe('G10: method and path are matched on the exact bytes that are sent', () => {
+  test('what a rule names passes unchanged', () => {
+    expect(ask('POST', '/v1/messages')).toEqual({ origin: 'https://api.example.com', path: '/v1/messages' })
+    expect(ask('GET', '/v1/items/a%20b/parts')).toMatchObject({ path: '/v1/items/a%20b/parts' })
+    expect(ask('GET', '/v1/search?q=a%26b&limit=3')).toMatchObject({ path: '/v1/search?q=a%26b&limit=3' })
+  })
+
+  test.each([
+    ['GET', '/v1/messages'],
+    ['post', '/v1/messages'],
+    ['POST', '/v1/messages/'],
+    ['POST', '/v1/messages?beta=true'],
+    ['POST', '/v1/MESSAGES'],
+    ['GET', '/v1/search?q=1&admin=1'],
+    ['GET', '/v1/search?q=1;admin=1'],
+    ['GET', '/v1/items/../messages'],
+    ['GET', '/v1/items/..'],
+    ['GET', '/v1/items/./a'],
+    ['GET', '/v1/items/%2e%2e/admin'],
+    ['GET', '/v1/items/%2E./admin'],
+    ['GET', '/v1/items/a%2fb'],
+    ['GET', '/v1/items/a%5Cb'],
+    ['GET', '/v1/items/a%252fb'],
+    ['GET', '/v1/items/a\\b'],
+    ['GET', '/v1/items//admin'],
+    ['GET', '/v1/items/a;b'],
+    ['GET', '/v1/items/a b'],
+    ['GET', '/v1/items/a\r\nX: y'],
+    ['GET', '/v1/items/a#b'],
+    ['GET', 'https://evil.example/v1/items/a'],
+  ])('%s %j is refused', (method, path) =>
+    expect(() => ask(method, path)).toThrow(/rule|path|host|address|query/),
+  )
+
+  test.each([
+    'https://api.example.com:8443/v1/messages',
+    'http://api.example.com/v1/messages',
+    'https://api.example.com@evil.example/v1/messages',
+    'https://api.example.com.evil.example/v1/messages',
+    'https://api.example.com\\.evil.example/v1/messages',
+    'HTTPS://api.example.com/v1/messages',
+    '/v1/messages',
+  ])('%s is another host', (address) =>
+    expect(() => matchEgress(rules, 'POST', address)).toThrow(/host|address/),
+  )
+
+  test('a base-url with a path holds its secret inside of it', () => {
+    const inside = { baseUrl: 'https://a.example/api', allow: ['GET *'] }
+    expect(matchEgress(inside, 'GET', 'https://a.example/api/x').path).toBe('/api/x')
+    expect(() => matchEgress(inside, 'GET', 'https://a.example/apix')).toThrow(/base-url/)
+  })
+})

@@ -13,6 +13,8 @@ export interface ServiceSpec {
   launch(previous: Facts | undefined): Launch | Promise<Launch>
   /** Asks whether it is ready, again and again until it does not reject; absent: the service announces it on descriptor 3. */
   probe?: ((signal: AbortSignal) => Promise<void>) | undefined
+  /** What has to follow each start before the service counts as ready; receives what it announced. */
+  afterReady?: ((facts: Facts) => Promise<void>) | undefined
   /** What asks it to end. Default SIGTERM. */
   stopSignal?: NodeJS.Signals | undefined
   /** After this it is killed. Default 10 s. */
@@ -82,6 +84,11 @@ export class ManagedProcess {
     return this.#running?.pid
   }
 
+  /** Asks the service to end, so that it is started anew. */
+  renew(): void {
+    if (this.#running) signalProcess(this.#running.pid, this.#stopSignal)
+  }
+
   /** Ends the whole group at once; for a second signal, where nothing can be awaited. */
   killNow(): void {
     this.#stop.abort()
@@ -130,6 +137,7 @@ export class ManagedProcess {
     }
     try {
       this.#facts = await this.#untilReady(running)
+      await this.spec.afterReady?.(this.#facts)
       return running
     } catch (error) {
       if (running.pid > 0) await this.#endRunning()

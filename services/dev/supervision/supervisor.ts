@@ -55,6 +55,11 @@ export class Supervisor implements AsyncDisposable {
     return managed.begin()
   }
 
+  /** Ends a service so that it is started anew, because something it stands on was. An unknown name is no error. */
+  renew(name: string): void {
+    this.#services.find(({ managed }) => managed.spec.name === name)?.managed.renew()
+  }
+
   /** Process ids and restarts of the services, in order of start. */
   services(): { name: string; pid: number | undefined; restarts: number }[] {
     return this.#services.map(({ managed }) => ({

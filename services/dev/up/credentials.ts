@@ -11,6 +11,15 @@ interface ApiKeyEntry {
   agentType?: string
 }
 
+/** Where the API keys of a cluster lie. */
+export interface ApiKeyFiles {
+  /** The key for people. */
+  apiKeyFile: string
+  /** The list that producer and console check against. */
+  apiKeysFile: string
+  workerKeyFile: (agentType: string) => string
+}
+
 /**
  * The credentials of a cluster on one machine: files in a private folder of the data directory, one value each,
  * made once and kept. Everything here is a path; values are read only where they must be handed on.
@@ -41,8 +50,9 @@ export class Credentials {
     return privateDirectory(this.#directory, name)
   }
 
-  read(name: string): string {
-    return readFileSync(this.file(name), 'utf8').trim()
+  /** The generated value itself. */
+  read(name: string, make?: () => string): string {
+    return readFileSync(this.file(name, make), 'utf8').trim()
   }
 
   /** The Ed25519 key pair that signs jobs. */
@@ -58,11 +68,7 @@ export class Credentials {
   }
 
   /** One key for people and one for each agent type's worker; the list holds hashes only. */
-  apiKeys(agentTypes: string[]): {
-    apiKeyFile: string
-    apiKeysFile: string
-    workerKeyFile(type: string): string
-  } {
+  apiKeys(agentTypes: string[]): ApiKeyFiles {
     const workerKeyFile = (type: string) => this.file(`worker-key-${type}`, apiKey)
     const apiKeyFile = this.file('api-key', apiKey)
     const entries: ApiKeyEntry[] = [

@@ -66,10 +66,12 @@ describe('starting', () => {
   test('a program that is not there is an error with its name', async () => {
     await using world = setup()
     const spec = tinyService({ name: 'absent', directory: world.directory })
-    const launch = () => ({ command: '/nonexistent/program', args: [], env: {} })
-    await expect(world.supervisor.start({ ...spec, launch })).rejects.toThrow(
-      /absent did not start: cannot be run: ENOENT/,
-    )
+    await expect(
+      world.supervisor.start({
+        ...spec,
+        launch: () => ({ command: '/nonexistent/program', args: [], env: {} }),
+      }),
+    ).rejects.toThrow(/absent did not start: cannot be run: ENOENT/)
   })
 })
 

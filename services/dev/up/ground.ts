@@ -1,0 +1,97 @@
+import { join } from 'node:path'
+import { queueOf } from '#lib/queue'
+import { type NodeService, nodeService } from './node-service.ts'
+import { portFor } from './ports.ts'
+import { preparePostgres, type PostgresServer } from './postgres.ts'
+import { seedDatabases } from './postgres-seed.ts'
+import { outsideRedis, type RedisAccess, redisService } from './redis.ts'
+import type { Stage } from './stage.ts'
+import { urlOf } from './stage.ts'
+import { planStandIns, type StandIns } from './stand-ins.ts'
+import { STOP_PHASE } from './stop-phases.ts'
+
+/** Where spans go, as every service is told. */
+export interface Telemetry {
+  endpoint: string
+  tokenFile?: string
+}
+
+/** What the services stand on, running. */
+export interface Ground {
+  redis: { services: RedisAccess; enqueue: RedisAccess }
+  standIns: StandIns
+  postgres: PostgresServer | undefined
+  models: string | undefined
+  telemetry: Telemetry
+  /** The trace store's own address; absent when spans go to OTEL_EXPORTER_OTLP_ENDPOINT. */
+  tracesUrl: string | undefined
+}
+
+/** Starts Redis, Postgres, the trace store and the models stand-in, as far as the cluster needs them. */
+export async function startGround(stage: Stage): Promise<Ground> {
+  const redis = await startRedis(stage)
+  const standIns = planStandIns(stage.cluster, stage.credentials)
+  const postgres = standIns.databases.length > 0 ? await startPostgres(stage, standIns) : undefined
+  const traces = await startTraces(stage)
+  const models = standIns.keysFile ? await startModels(stage, standIns.keysFile) : undefined
+  return { redis, standIns, postgres, models, ...traces }
+}
+
+async function startRedis({
+  cluster,
+  credentials,
+  directories,
+  supervisor,
+  say,
+}: Stage): Promise<Ground['redis']> {
+  const url = process.env['REDIS_URL']
+  if (url) {
+    const outside = outsideRedis(url, credentials)
+    say('redis: the one of REDIS_URL')
+    return { services: outside, enqueue: outside }
+  }
+  const scope = { cluster: cluster.name, environment: cluster.environment }
+  const open = Object.values(cluster.agents).filter((agent) => agent.acceptUnsigned)
+  const keys = open.map((agent) => `${queueOf(scope, agent.name).prefix}:*`)
+  const { spec, services, enqueue } = redisService(directories, credentials, keys)
+  await supervisor.start(spec)
+  say('redis ready')
+  return { services, enqueue }
+}
+
+async function startPostgres(stage: Stage, { databases }: StandIns): Promise<PostgresServer> {
+  const server = await preparePostgres(stage.directories, stage.credentials)
+  await stage.supervisor.start(server.spec)
+  await seedDatabases(server, databases, stage.cluster.root)
+  stage.say('postgres ready')
+  return server
+}
+
+async function startTraces(stage: Stage): Promise<{ telemetry: Telemetry; tracesUrl: string | undefined }> {
+  const endpoint = process.env['OTEL_EXPORTER_OTLP_ENDPOINT']
+  if (endpoint) return { telemetry: { endpoint }, tracesUrl: undefined }
+  const tokenFile = stage.credentials.file('telemetry-token')
+  const databaseFile = join(stage.directories.data, 'traces.sqlite')
+  const tracesUrl = await startHelper(stage, {
+    name: 'traces',
+    folder: 'dev/traces',
+    stopPhase: STOP_PHASE.traces,
+    config: (previous) => ({ port: portFor(previous, 0), databaseFile, tokenFile }),
+  })
+  return { telemetry: { endpoint: tracesUrl, tokenFile }, tracesUrl }
+}
+
+function startModels(stage: Stage, keysFile: string): Promise<string> {
+  return startHelper(stage, {
+    name: 'models',
+    folder: 'dev/models',
+    stopPhase: STOP_PHASE.models,
+    config: (previous) => ({ port: portFor(previous, 0), keysFile, environment: stage.cluster.environment }),
+  })
+}
+
+async function startHelper(stage: Stage, service: NodeService): Promise<string> {
+  const url = urlOf(await stage.supervisor.start(nodeService(service)), service.name)
+  stage.say(`${service.name} ready on ${url}`)
+  return url
+}

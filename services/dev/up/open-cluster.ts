@@ -1,0 +1,76 @@
+import { join } from 'node:path'
+import { type Cluster, type Level, levelFault, loadCluster } from '#lib/cluster'
+import { onDispose, PermanentError } from '#lib/runtime'
+import { Supervisor } from '../supervision/index.ts'
+import { Credentials } from './credentials.ts'
+import { lockData } from './data-lock.ts'
+import { makeDirectories, privateDirectory } from './directories.ts'
+import { checkLevels } from './host-levels.ts'
+import type { UpOptions } from './options.ts'
+import { startCluster } from './start-cluster.ts'
+import { type UpState, writeState } from './state-file.ts'
+
+/** `--isolation` asks for a level that an agent type may not run at. */
+export class IsolationError extends PermanentError {
+  override readonly name = 'IsolationError'
+  constructor(agentType: string, fault: string) {
+    super(`--isolation: agent type ${agentType}: ${fault}`)
+  }
+}
+
+/** A running cluster; its disposal stops everything in order. */
+export interface OpenCluster extends AsyncDisposable {
+  state: UpState
+}
+
+/**
+ * Starts a cluster on this machine. What fails or is interrupted half-way leaves nothing behind.
+ */
+export async function openCluster(
+  options: UpOptions,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<OpenCluster> {
+  const cluster = withIsolation(await loadCluster(options.cluster), options.isolation)
+  await checkLevels(cluster)
+  await using stack = new AsyncDisposableStack()
+  stack.use(lockData(privateDirectory(options.data)))
+  const directories = makeDirectories(options.data)
+  const supervisor = stack.use(
+    Supervisor.open({ logDir: join(directories.data, 'logs'), runtimeDir: directories.runtime, say }),
+  )
+  killAtExit(supervisor, stack)
+  stopEarly(supervisor, signal)
+  const credentials = new Credentials(directories.data)
+  const state = await startCluster({ cluster, options, supervisor, credentials, directories, say })
+  stack.use(writeState(directories.data, state))
+  const running = stack.move()
+  return { state, [Symbol.asyncDispose]: () => running.disposeAsync() }
+}
+
+/** A second signal ends the process at once: then every group is killed on the way out. */
+function killAtExit(supervisor: Supervisor, stack: AsyncDisposableStack): void {
+  const kill = () => supervisor.killNow()
+  process.once('exit', kill)
+  stack.use(
+    onDispose(async () => {
+      await supervisor[Symbol.asyncDispose]()
+      process.off('exit', kill)
+    }),
+  )
+}
+
+/** A signal during the start stops what has been started; the step that waits is told so. */
+function stopEarly(supervisor: Supervisor, signal: AbortSignal): void {
+  signal.addEventListener('abort', () => void supervisor[Symbol.asyncDispose](), { once: true })
+}
+
+function withIsolation(cluster: Cluster, isolation: Level | undefined): Cluster {
+  if (!isolation) return cluster
+  const agents = Object.values(cluster.agents).map((agent) => {
+    const fault = levelFault(agent, isolation)
+    if (fault) throw new IsolationError(agent.name, fault)
+    return [agent.name, { ...agent, isolation }] as const
+  })
+  return { ...cluster, agents: Object.fromEntries(agents) }
+}

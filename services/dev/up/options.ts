@@ -1,0 +1,49 @@
+import { parseArgs } from 'node:util'
+import * as z from 'zod'
+import type { Level } from '#lib/cluster'
+import { PermanentError } from '#lib/runtime'
+
+/** What `up` is told on its command line. */
+export interface UpOptions {
+  /** The cluster file. */
+  cluster: string
+  /** The data directory. */
+  data: string
+  /** The producer's port; the console takes the next one. 0: any free ones. */
+  port: number
+  /** In place of every agent type's own level. */
+  isolation?: Level | undefined
+  /** Print the ready line as JSON on stdout. */
+  json: boolean
+}
+
+const Options = z.object({
+  cluster: z.string(),
+  data: z.string(),
+  port: z.coerce.number().int().min(0).max(65_534),
+  isolation: z.enum(['thread', 'process', 'namespace']).optional(),
+  json: z.boolean().default(false),
+})
+
+/** An option of `up` is missing or wrong. */
+export class UpOptionsError extends PermanentError {
+  override readonly name = 'UpOptionsError'
+  constructor(error: z.ZodError) {
+    super(error.issues.map((issue) => `--${issue.path.join('.')}: ${issue.message}`).join('; '))
+  }
+}
+
+/** Reads the options that the command hands on. @throws UpOptionsError, or parseArgs' own error for an unknown one */
+export function readUpOptions(args: string[]): UpOptions {
+  const text = { type: 'string' } as const
+  const options = {
+    cluster: text,
+    data: text,
+    port: text,
+    isolation: text,
+    json: { type: 'boolean' },
+  } as const
+  const parsed = Options.safeParse(parseArgs({ args, options, strict: true }).values)
+  if (!parsed.success) throw new UpOptionsError(parsed.error)
+  return parsed.data
+}

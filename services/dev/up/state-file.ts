@@ -1,0 +1,28 @@
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { onDispose } from '#lib/runtime'
+
+/** The line that `up --json` prints when everything is ready. */
+export interface ReadyLine {
+  ready: true
+  producer: string
+  console: string
+  vault: string
+  redis: { socket?: string; url?: string; user?: string; passwordFile?: string }
+  traces: string
+  apiKeyFile: string
+}
+
+/** What `<data>/up.json` holds for the other commands, for as long as the cluster runs. */
+export interface UpState extends Omit<ReadyLine, 'ready'> {
+  pid: number
+  tracesTokenFile?: string | undefined
+}
+
+/** Writes `<data>/up.json`; removed when the cluster ends. */
+export function writeState(data: string, state: UpState): AsyncDisposable {
+  const file = join(data, 'up.json')
+  writeFileSync(`${file}.new`, `${JSON.stringify(state)}\n`, { mode: 0o600 })
+  renameSync(`${file}.new`, file)
+  return onDispose(() => rmSync(file, { force: true }))
+}

@@ -1,0 +1,53 @@
+import { randomBytes } from 'node:crypto'
+import type { Cluster } from '#lib/cluster'
+import { bootstrapVault, sidecarLogin, type VaultAccess } from './bootstrap.ts'
+import type { Ground } from './ground.ts'
+import { nodeService } from './node-service.ts'
+import { portFor } from './ports.ts'
+import { type Stage, urlOf } from './stage.ts'
+import { STOP_PHASE } from './stop-phases.ts'
+
+/** The dev Vault, running and filled. */
+export interface DevVault extends VaultAccess {
+  /** Credential files for one start of the sidecar. */
+  login(): Promise<{ roleIdFile: string; secretIdFile: string }>
+}
+
+/**
+ * Starts the dev Vault and fills it, anew at each of its starts: it keeps nothing. A sidecar that knew the Vault before
+ * is started anew as well, since its login is gone.
+ */
+export async function startVault(stage: Stage, cluster: Cluster, ground: Ground): Promise<DevVault> {
+  const { supervisor, credentials, say } = stage
+  const rootTokenFile = credentials.file(
+    'vault-root-token',
+    () => `hvs.${randomBytes(24).toString('base64url')}`,
+  )
+  const rootToken = credentials.read('vault-root-token')
+  let starts = 0
+  const spec = nodeService({
+    name: 'vault',
+    folder: 'dev/vault',
+    stopPhase: STOP_PHASE.vault,
+    config: (previous) => ({ port: portFor(previous, 0), rootTokenFile }),
+    async afterReady(facts) {
+      const access = { address: urlOf(facts, 'vault'), rootToken }
+      const { databasesLeftOut } = await bootstrapVault(access, cluster, ground.standIns.values)
+      for (const name of databasesLeftOut)
+        say(`secret ${name}: its admin secret has no value yet, so it cannot be leased`)
+      if (starts > 0) supervisor.renew('sidecar')
+      starts += 1
+    },
+  })
+  const address = urlOf(await supervisor.start(spec), 'vault')
+  say(`vault ready on ${address}`)
+  const access = { address, rootToken }
+  const login = async () => {
+    const { roleId, wrappingToken } = await sidecarLogin(access, cluster)
+    return {
+      roleIdFile: credentials.write('sidecar-role-id', roleId),
+      secretIdFile: credentials.write('sidecar-wrapped-secret-id', wrappingToken),
+    }
+  }
+  return { ...access, login }
+}

@@ -1,9 +1,9 @@
 import type { Context, ContextPool, AttemptEnd } from '#lib/context'
 import type { VerifiedJob } from '#lib/queue'
 import { messageOf } from '#lib/runtime'
-import { inSpan, traceparentOf } from '#lib/telemetry'
+import { inSpan, newSpanId, traceparentOf } from '#lib/telemetry'
 import type { Job } from 'bullmq'
-import { trace } from '@opentelemetry/api'
+import { type SpanContext, trace, TraceFlags } from '@opentelemetry/api'
 import type { Handlers } from './handlers.ts'
 import type { SidecarClient } from './sidecar-client.ts'
 
@@ -53,7 +53,18 @@ export async function runAttempt(attempt: Attempt, parts: AttemptParts): Promise
 /** The first step: an attempt of `job`, inside the span that BullMQ's telemetry opened for it. */
 export function begin(job: Job, token: string, signal: AbortSignal): Attempt {
   const span = trace.getActiveSpan()
-  return { job, token, signal, startedAt: Date.now(), traceparent: span ? traceparentOf(span) : '' }
+  return {
+    job,
+    token,
+    signal,
+    startedAt: Date.now(),
+    traceparent: traceparentOf(span?.spanContext() ?? newTrace()),
+  }
+}
+
+/** Ids for an attempt that nobody traces: contexts and records always have some. */
+function newTrace(): SpanContext {
+  return { traceId: newSpanId() + newSpanId(), spanId: newSpanId(), traceFlags: TraceFlags.NONE }
 }
 
 /** Refuses a job that no producer of ours signed (or no unsigned one may be), that expired, or that fits no schema. */

@@ -43,7 +43,7 @@ export function placeOf(root: Node, path: readonly PropertyKey[]): Place {
   let place = root.place
   for (const key of path) {
     const next = step(node, key)
-    if (!next) return place
+    if (!next) return node.kind === 'map' ? place : node.place
     place = next.keyPlace
     node = next.node
   }

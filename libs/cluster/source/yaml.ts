@@ -31,13 +31,13 @@ export function readYaml(text: string): Parsed {
     lineCounter: lines,
     prettyErrors: false,
     uniqueKeys: false,
-    logLevel: 'silent',
+    logLevel: 'error', // 'silent' would also hide that there are several documents
     version: '1.2',
   })
   const problems: Problem[] = document.errors.map((error) => ({
     ...placeAt(lines, error.pos[0]),
     path: '',
-    message: WORDS[error.code] ?? `YAML: ${printable(error.message.split('\n')[0]!, 200)}`,
+    message: WORDS[error.code] ?? `YAML: ${wordsOf(error.message)}`,
   }))
   if (document.directives?.yaml.version !== '1.2')
     problems.push({ line: 1, column: 1, path: '', message: 'expected YAML 1.2, got a %YAML directive' })
@@ -120,6 +120,9 @@ class Reader {
 }
 
 const tooLarge = (place: Place) => ({ ...place, path: '', message: `holds more than ${MAX_NODES} values` })
+
+/** The parser's words up to the colon: a piece of the file may follow, and that may be a secret. */
+const wordsOf = (message: string) => printable(message.split(/[:\n]/)[0]!, 200)
 
 function placeAt(lines: LineCounter, offset: number): Place {
   const { line, col } = lines.linePos(offset)

@@ -152,7 +152,7 @@ export class SidecarIdentity implements AsyncDisposable {
   #pause(failures: number): Promise<boolean> {
     const { clock, random } = this.#options
     const left = Math.max(0, this.#trustedUntil - clock.now())
-    const regular = this.#ttlMs * (2 / 3) * (1 - random() / 10)
+    const regular = Math.max(100, this.#ttlMs * (2 / 3) * (1 - random() / 10))
     const backoff = Math.max(100, Math.min(1000 * 2 ** (failures - 1), 300_000, left / 3))
     return clock.sleep(failures === 0 ? regular : backoff, this.#stop.signal).then(
       () => !this.#stop.signal.aborted,

@@ -1,9 +1,10 @@
 import { type Clock, type Log, systemClock } from '#lib/runtime'
-import type { VaultClient, VaultNames } from '#lib/vault'
+import { isVaultError, type VaultClient, type VaultNames } from '#lib/vault'
 import type { LeaseResult } from '#lib/wire'
 import { type ChildToken, TRUST_MARGIN_MS } from './child-token.ts'
-import { LeasesEndedError } from './errors.ts'
+import { LeasesEndedError, SecretDeniedError, SecretUnavailableError } from './errors.ts'
 import type { SidecarIdentity } from './identity.ts'
+import { type RenewedLease, renewLease } from './lease-renewal.ts'
 import { traced } from './tracing.ts'
 
 /** How much longer than its attempt a token lives, so that the attempt's end can still revoke it. */
@@ -11,12 +12,12 @@ const TOKEN_SLACK_MS = 60_000
 /** How long the end waits for lease calls under way before it revokes what is there. */
 const IN_FLIGHT_GRACE_MS = 500
 /** How long the end itself tries; then the identity goes on in the background. */
-const END_BUDGET_MS = 10_000
+const END_BUDGET_MS = 2000
 
 /** Whose leases these are. */
 export interface LeaseSetOptions {
   identity: SidecarIdentity
-  vault: Pick<VaultClient, 'dbCreds'>
+  vault: Pick<VaultClient, 'dbCreds' | 'leaseRenew'>
   names: VaultNames
   agentType: string
   /** The attempt's timeout: its token lives a minute longer at most. */
@@ -29,9 +30,9 @@ export interface LeaseSetOptions {
   clock?: Clock | undefined
 }
 
-/** A leased database user. The credentials are the attempt's own, so they go to it in clear. */
+/** A leased database user, renewed while its attempt needs it. The credentials are the attempt's own, so they go to it in clear. */
 export interface Lease extends LeaseResult {
-  /** Asked at + ttl - margin, epoch milliseconds. */
+  /** Asked at + ttl - margin, epoch milliseconds, when it was leased. */
   readonly trustedUntil: number
 }
 
@@ -54,6 +55,7 @@ export class LeaseSet implements AsyncDisposable {
   readonly #leases = new Map<string, Entry>()
   readonly #inFlight = new Set<Promise<unknown>>()
   readonly #tokens = new Set<ChildToken>()
+  readonly #stop = new AbortController()
   #minting: Promise<ChildToken> | undefined
   #granted = 0
   #ending: Promise<number> | undefined
@@ -70,7 +72,7 @@ export class LeaseSet implements AsyncDisposable {
 
   /**
    * This attempt's own database user; the same one when asked again while it is trusted.
-   * @throws LeasesEndedError, VaultError (denied when the type may not)
+   * @throws SecretDeniedError, SecretUnavailableError, LeasesEndedError, IdentityLostError, VaultError
    */
   async lease(secret: string): Promise<Lease> {
     this.#refuseAfterEnd(secret)
@@ -82,11 +84,15 @@ export class LeaseSet implements AsyncDisposable {
     return entry.leasing
   }
 
-  /** Revokes everything and gives the number of leases that are revoked. Safe to call again: the same answer. */
+  /**
+   * Revokes everything and gives the number of leases that are revoked. Safe to call again: the same answer.
+   * A lease call that Vault leaves hanging is not waited for: what it brings is revoked when it comes.
+   */
   end(): Promise<number> {
+    this.#stop.abort()
     this.#ending ??= traced('revoke', { 'threadbound.agent.type': this.#options.agentType }, async (span) => {
       const revoked = await this.#end()
-      span.setAttribute('threadbound.leases.revoked', revoked)
+      span.setAttribute('threadbound.revoked_leases', revoked)
       return revoked
     })
     return this.#ending
@@ -102,25 +108,44 @@ export class LeaseSet implements AsyncDisposable {
       'threadbound.agent.type': this.#options.agentType,
     }
     return traced(`lease ${secret}`, attributes, async (span) => {
-      const lease = await this.#request(secret)
+      const lease = await this.#request(secret).catch((error: unknown) => this.#fail(secret, error))
       span.setAttribute('threadbound.lease.ttl_ms', lease.ttlMs)
       return lease
     })
   }
 
+  #fail(secret: string, error: unknown): never {
+    if (isVaultError(error, 'denied')) throw new SecretDeniedError(this.#options.agentType, secret)
+    throw isVaultError(error) && error.retryable
+      ? new SecretUnavailableError(secret, { cause: error })
+      : error
+  }
+
   async #request(secret: string): Promise<Lease> {
     const { vault, names, databases } = this.#options
     const path = names.credentials(secret)
-    this.#refuseAfterEnd(secret)
     const child = await this.#token()
     this.#refuseAfterEnd(secret)
     const askedAt = this.#clock.now()
-    const { username, password, ttlMs } = await vault.dbCreds(child.token.reveal(), path)
+    const { username, password, ttlMs, leaseId } = await vault.dbCreds(child.token.reveal(), path)
     this.#granted++
     this.#refuseAfterEnd(secret)
     const database = Object.hasOwn(databases, secret) ? databases[secret]! : ''
-    const credentials = { user: username, password, database }
-    return { name: secret, credentials, ttlMs, trustedUntil: askedAt + ttlMs - TRUST_MARGIN_MS }
+    const trustedUntil = Math.min(askedAt + ttlMs - TRUST_MARGIN_MS, child.trustedUntil)
+    void this.#renew(secret, child, { leaseId, ttlMs, trustedUntil })
+    return { name: secret, credentials: { user: username, password, database }, ttlMs, trustedUntil }
+  }
+
+  /** An attempt that outlives its lease keeps it; its token's end is the end of all. */
+  async #renew(secret: string, child: ChildToken, lease: RenewedLease): Promise<void> {
+    const { vault, log } = this.#options
+    await renewLease(
+      { vault, child, lease, clock: this.#clock, log, signal: this.#stop.signal },
+      (trustedUntil) => {
+        const entry = this.#leases.get(secret)
+        if (entry) entry.trustedUntil = trustedUntil
+      },
+    )
   }
 
   #token(): Promise<ChildToken> {
@@ -156,16 +181,14 @@ export class LeaseSet implements AsyncDisposable {
     this.#inFlight.add(done)
   }
 
-  /** First what is there, then what calls under way still bring. */
+  /** First what is there; then, unwaited for, what calls under way still bring. */
   async #end(): Promise<number> {
-    const grace = new AbortController()
     const settled = Promise.allSettled(this.#inFlight)
-    const waited = this.#clock.sleep(IN_FLIGHT_GRACE_MS, grace.signal).catch(() => {})
-    await Promise.race([settled, waited])
-    grace.abort()
-    const before = await this.#revokeAll()
-    await settled
-    return before + (await this.#revokeAll())
+    await this.#within(IN_FLIGHT_GRACE_MS, () => settled)
+    const hanging = this.#inFlight.size > 0
+    const revoked = await this.#revokeAll()
+    if (hanging) void settled.then(() => this.#revokeAll())
+    return revoked
   }
 
   async #revokeAll(): Promise<number> {
@@ -174,7 +197,7 @@ export class LeaseSet implements AsyncDisposable {
     this.#granted = 0
     for (const child of this.#tokens) {
       this.#tokens.delete(child)
-      if (await this.#withinBudget((signal) => identity.revoke(child, signal))) continue
+      if (await this.#within(END_BUDGET_MS, (signal) => identity.revoke(child, signal))) continue
       log.error({ agentType, ...meta, leases }, 'leases not revoked yet; trying on until their TTL ends them')
       identity.revokeLater(child)
       return 0
@@ -182,16 +205,16 @@ export class LeaseSet implements AsyncDisposable {
     return leases
   }
 
-  async #withinBudget(work: (signal: AbortSignal) => Promise<boolean>): Promise<boolean> {
-    const budget = new AbortController()
+  /** Gives what `work` gives, or undefined when the time is over first; its signal aborts then. */
+  async #within<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
+    const late = new AbortController()
     const done = new AbortController()
-    const timer = this.#clock.sleep(END_BUDGET_MS, done.signal).then(
-      () => budget.abort(),
+    const timer = this.#clock.sleep(ms, done.signal).then(
+      () => late.abort(),
       () => {},
     )
-    const revoked = await work(budget.signal)
+    const result = await Promise.race([work(late.signal), timer.then(() => undefined)])
     done.abort()
-    await timer
-    return revoked
+    return result
   }
 }

@@ -15,6 +15,7 @@ import { TypeTokens } from './type-tokens.ts'
 const FRESH_MS = 300_000
 const DENIED_MS = 5000
 const NOT_FOUND_MS = 10_000
+const FIRST_REFUSAL_PAUSE_MS = 1000
 const MAX_ENTRIES = 4096
 
 /** What a reader needs. */
@@ -53,6 +54,7 @@ export class SecretReader implements AsyncDisposable {
   readonly #log: Log
   readonly #tokens: TypeTokens
   readonly #entries = new Map<string, Entry>()
+  readonly #refused = new Map<string, { generation: number; pauseMs: number; until: number }>()
   readonly #loading = new Map<string, Promise<Entry>>()
 
   private constructor(options: ReaderOptions) {
@@ -76,11 +78,21 @@ export class SecretReader implements AsyncDisposable {
     return traced(`secret.read ${secret}`, attributes, (span) => this.#read(agentType, secret, span))
   }
 
-  /** Forgets the value unless it is newer than `generation`: the service that it is for has refused it. */
+  /**
+   * Forgets the value unless it is newer than `generation`: the service that it is for has refused it. A service that
+   * refuses everything does not make a storm of reads: asking again for the same generation waits 1 s, then doubling.
+   */
   invalidate(agentType: string, secret: string, generation: number): void {
     const key = keyOf(agentType, secret)
     const entry = this.#entries.get(key)
-    if (entry && 'value' in entry && entry.value.generation <= generation) this.#entries.delete(key)
+    if (!entry || !('value' in entry) || entry.value.generation > generation) return
+    const before = this.#refused.get(key)
+    const repeated = before?.generation === entry.value.generation
+    if (repeated && this.#clock.now() < before.until) return
+    const pauseMs = repeated ? Math.min(before.pauseMs * 2, FRESH_MS) : FIRST_REFUSAL_PAUSE_MS
+    const until = this.#clock.now() + pauseMs
+    this.#refused.set(key, { generation: entry.value.generation, pauseMs, until })
+    entry.freshUntil = 0
   }
 
   /** Wipes every value and ends the tokens. */
@@ -97,7 +109,7 @@ export class SecretReader implements AsyncDisposable {
     const hit = cached !== undefined && this.#clock.now() < cached.freshUntil
     const entry = hit ? cached : await this.#loadOnce(key, agentType, secret)
     const stale = this.#clock.now() >= entry.freshUntil
-    span.setAttribute('threadbound.secret.cache', hit ? 'hit' : stale ? 'stale' : 'miss')
+    span.setAttributes({ 'threadbound.secret.cached': hit || stale, 'threadbound.secret.stale': stale })
     if ('error' in entry) throw entry.error
     span.setAttribute('threadbound.secret.generation', entry.value.generation)
     return { value: entry.value, generation: entry.value.generation, stale }

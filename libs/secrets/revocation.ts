@@ -1,6 +1,7 @@
 import { type Clock, type Log, messageOf } from '#lib/runtime'
 import { isVaultError, type VaultClient } from '#lib/vault'
-import { TRUST_MARGIN_MS, type ChildToken } from './child-token.ts'
+import { type ChildToken, TRUST_MARGIN_MS } from './child-token.ts'
+import { IdentityLostError } from './errors.ts'
 
 const FIRST_PAUSE_MS = 100
 const MAX_PAUSE_MS = 10_000
@@ -20,18 +21,18 @@ export interface RevocationOptions {
  * Ends a token, and with it its leases. Repeats until Vault confirms that it is gone, its TTL has passed, or the
  * signal aborts; false only in the last case. Never throws.
  *
- * Vault's 204 to revoke-self is its confirmation. Where the first answer was lost, or the token was refused, the
- * accessor is looked up: one more call only when there is doubt.
+ * Vault's 204 to revoke-self is its confirmation. Where the token was refused (an earlier answer was lost, or someone
+ * else ended it) the accessor is looked up: one more call only when there is doubt.
  */
 export async function revokeChild(options: RevocationOptions, child: ChildToken): Promise<boolean> {
   const { clock, log, signal } = options
   const endsAt = child.trustedUntil + TRUST_MARGIN_MS * 2
   for (let tries = 0; !signal.aborted; tries++) {
     try {
-      await revokeOnce(options, child, tries)
+      await revokeOnce(options, child)
       return true
     } catch (error) {
-      if (clock.now() >= endsAt) return true
+      if (clock.now() >= endsAt || error instanceof IdentityLostError) return true
       log.warn(
         { agentType: child.agentType, tries, error: messageOf(error) },
         'revocation failed, trying again',
@@ -42,13 +43,11 @@ export async function revokeChild(options: RevocationOptions, child: ChildToken)
   return false
 }
 
-async function revokeOnce(options: RevocationOptions, child: ChildToken, tries: number): Promise<void> {
-  const { vault, ownToken } = options
-  if (tries === 0) {
-    const denied = await vault.revokeSelf(child.token.reveal()).then(() => false, whenDenied)
-    if (!denied) return
-  } else await vault.revokeAccessor(ownToken(), child.accessor)
-  if (await vault.lookupAccessor(ownToken(), child.accessor)) throw new Error('the token still lives')
+/** With the own token lost there is nothing to ask with, and nothing to ask: a child ends with its parent. */
+async function revokeOnce({ vault, ownToken }: RevocationOptions, child: ChildToken): Promise<void> {
+  const refused = await vault.revokeSelf(child.token.reveal()).then(() => false, whenDenied)
+  if (!refused || (await vault.lookupAccessor(ownToken(), child.accessor)) === undefined) return
+  await vault.revokeAccessor(ownToken(), child.accessor)
 }
 
 function whenDenied(error: unknown): true {

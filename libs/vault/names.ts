@@ -21,17 +21,17 @@ export interface VaultScope {
 export interface VaultNames {
   readonly scope: Readonly<VaultScope>
   /** Where a static secret lies: `kv/data/tb/<cluster>/<environment>/<secret>`. */
-  secret(secret: string): VaultPath
+  readonly secret: (secret: string) => VaultPath
   /** An agent type's policy and its token role, one name. */
-  agent(agentType: string): string
+  readonly agent: (agentType: string) => string
   /** The sidecar's policy and its AppRole, one name. */
   readonly sidecar: string
   /** Where the sidecar's secret-ids are made: what a wrapping token must say of itself. */
   readonly sidecarSecretId: VaultPath
   /** A dynamic secret's database connection and role, one name. */
-  database(secret: string): string
+  readonly database: (secret: string) => string
   /** Where a dynamic secret is leased: `database/creds/<name>`. */
-  credentials(secret: string): VaultPath
+  readonly credentials: (secret: string) => VaultPath
 }
 
 /**

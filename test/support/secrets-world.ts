@@ -1,0 +1,29 @@
+import { type IdentityOptions, SidecarIdentity } from '#lib/secrets'
+import { createLog, type Log } from '#lib/runtime'
+import { vaultNames } from '#lib/vault'
+import { FakeVault } from './fake-vault.ts'
+import { TurnedClock } from './turned-clock.ts'
+
+/** A fresh world around a fake Vault: two agent types, two secrets, a clock turned by hand, and all that was logged. */
+export function secretsWorld() {
+  const clock = new TurnedClock()
+  const names = vaultNames({ cluster: 'demo', environment: 'dev' })
+  const vault = new FakeVault(clock, names)
+  const logged: string[] = []
+  const log = collectingLog(logged)
+  vault.kv.set(names.secret('api-key'), { data: { value: 'canary-value' }, version: 3 })
+  vault.allowed.add(`${names.agent('writer')} ${names.secret('api-key')}`)
+  vault.allowed.add(`${names.agent('writer')} ${names.credentials('orders-db')}`)
+  const world = { clock, names, vault, log, logged }
+  const options = { ...world, roleId: 'role-id', wrappedSecretId: 'wrapping-token', random: () => 0 }
+  return {
+    ...world,
+    login: (more: Partial<IdentityOptions> = {}) => SidecarIdentity.open({ ...options, ...more }),
+  }
+}
+
+function collectingLog(lines: string[]): Log {
+  const log = createLog('test', 'silent')
+  const collect = (facts: object, message?: string) => void lines.push(JSON.stringify({ message, ...facts }))
+  return Object.assign(log, { info: collect, warn: collect, error: collect })
+}

@@ -1,0 +1,113 @@
+import { appendFile, mkdtemp, open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { type AuditEvent, AuditLog, AuditUnavailableError, verifyAudit } from '#lib/audit'
+import { SecretValue } from '#lib/secrets'
+
+const EVENT: AuditEvent = { action: 'read', outcome: 'allowed', secret: 'api-key', generation: 3 }
+const clock = { now: () => 0, sleep: async () => {} }
+const folders: string[] = []
+
+async function setup(events = 3) {
+  const folder = await mkdtemp(path.join(tmpdir(), 'tb-audit-'))
+  folders.push(folder)
+  const file = path.join(folder, 'audit.jsonl')
+  await using log = await AuditLog.open({ file, clock })
+  await Promise.all(Array.from({ length: events }, (_, n) => log.record({ ...EVENT, attempt: n + 1 })))
+  return { file, lines: (await readFile(file, 'utf8')).split('\n').slice(0, -1) }
+}
+afterEach(async () => {
+  vi.restoreAllMocks()
+  for (const folder of folders.splice(0)) await rm(folder, { recursive: true })
+})
+
+describe('I8 on record: the audit log', () => {
+  test('every recorded event is a line that follows the one before it, readable by its owner alone', async () => {
+    const { file, lines } = await setup()
+    expect(JSON.parse(lines[1]!)).toMatchObject({
+      ...EVENT,
+      attempt: 2,
+      seq: 2,
+      time: '1970-01-01T00:00:00.000Z',
+    })
+    expect(await verifyAudit(file)).toMatchObject({ ok: true, lines: 3 })
+    expect((await stat(file)).mode & 0o777).toBe(0o600)
+  })
+
+  test('a changed, removed, added or swapped line is found', async () => {
+    const changes: [string, (lines: string[]) => string[], number][] = [
+      ['changed', (lines) => lines.with(1, lines[1]!.replace('"attempt":2', '"attempt":9')), 3],
+      ['changed last', (lines) => lines.with(2, lines[2]!.replace('"seq":3', '"seq":4')), 3],
+      ['removed', (lines) => lines.toSpliced(0, 1), 1],
+      ['added', (lines) => lines.toSpliced(1, 0, lines[1]!), 3],
+      ['swapped', (lines) => [lines[1]!, lines[0]!, lines[2]!], 1],
+      ['no JSON', (lines) => lines.with(1, 'x'), 2],
+    ]
+    for (const [what, change, line] of changes) {
+      const { file, lines } = await setup()
+      await writeFile(file, `${change(lines).join('\n')}\n`)
+      expect(await verifyAudit(file), what).toMatchObject({ ok: false, broken: { line } })
+    }
+  })
+
+  test('reopened it goes on with the chain, also after a torn last line', async () => {
+    const { file } = await setup()
+    await appendFile(file, '{"action":"read","outc')
+    {
+      await using log = await AuditLog.open({ file })
+      await log.record(EVENT)
+    }
+    expect(await verifyAudit(file)).toMatchObject({ ok: true, lines: 4 })
+  })
+
+  test('a file that is no audit log is not written to', async () => {
+    const { file } = await setup(0)
+    await writeFile(file, 'something else\n')
+    await expect(AuditLog.open({ file })).rejects.toThrow(AuditUnavailableError)
+    expect(await readFile(file, 'utf8')).toBe('something else\n')
+  })
+
+  test('what cannot be written rejects, leaves nothing behind, and later events go on', async () => {
+    const { file } = await setup()
+    await using log = await AuditLog.open({ file })
+    const full = vi.spyOn(await fileHandlePrototype(file), 'datasync').mockRejectedValue(new Error('ENOSPC'))
+    await expect(log.record(EVENT)).rejects.toThrow(AuditUnavailableError)
+    await log.note({ ...EVENT, action: 'revoke' })
+    full.mockRestore()
+    await log.record(EVENT)
+    const lines = (await readFile(file, 'utf8')).split('\n').slice(3, -1)
+    expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject([
+      { action: 'gap', lost: 1 },
+      { action: 'read' },
+    ])
+    expect(await verifyAudit(file)).toMatchObject({ ok: true, lines: 5 })
+  })
+
+  test('an event can hold no object, so no secret, and cannot forge its place in the chain', async () => {
+    const { file } = await setup(0)
+    await using log = await AuditLog.open({ file })
+    const forged = { ...EVENT, seq: 99, prev: 'x', time: 'never' }
+    await log.record(forged)
+    const smuggled = { ...EVENT, value: new SecretValue('k', 'canary') } as unknown as AuditEvent
+    await expect(log.record(smuggled)).rejects.toThrow('field "value"')
+    expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ seq: 1, prev: '0'.repeat(64) })
+    expect(await verifyAudit(file)).toMatchObject({ ok: true, lines: 1 })
+  })
+
+  test('a cut tail shows against a head kept elsewhere, not by itself', async () => {
+    const { file, lines } = await setup()
+    const before = await verifyAudit(file)
+    await truncate(file, Buffer.byteLength(`${lines[0]}\n${lines[1]}\n`))
+    const after = await verifyAudit(file)
+    expect(after).toMatchObject({ ok: true, lines: 2 })
+    expect(after.head).not.toBe(before.head)
+  })
+})
+
+/** What all file handles share, so that a test can make the disk fail. */
+async function fileHandlePrototype(file: string): Promise<{ datasync: () => Promise<void> }> {
+  const handle = await open(file, 'r')
+  await handle.close()
+  return Object.getPrototypeOf(handle) as { datasync: () => Promise<void> }
+}

@@ -17,6 +17,7 @@ export interface FenceOptions {
 }
 
 const ALLOWED = new Set(['.js', '.cjs', '.mjs', '.ts', '.cts', '.mts', '.json'])
+const ABSENT = 'absent'
 const SKIP = Symbol('resolved by the fence')
 
 /** The esbuild plugin that holds the fence. */
@@ -32,6 +33,7 @@ export async function fence(options: FenceOptions): Promise<Plugin> {
           return { path: options.own }
         return judge(build, args, folders)
       })
+      build.onLoad({ filter: /.*/, namespace: ABSENT }, ({ path }) => ({ contents: absent(path) }))
     },
   }
 }
@@ -45,6 +47,7 @@ async function judge(build: PluginBuild, args: OnResolveArgs, folders: string[])
     namespace: args.namespace,
     pluginData: SKIP,
   })
+  if (found.errors.length > 0 && isOptional(args)) return { path, namespace: ABSENT }
   if (found.errors.length > 0 || found.external || found.namespace !== 'file') return found
   const real = await realpath(found.path)
   if (!folders.some((folder) => real.startsWith(folder + sep)))
@@ -53,6 +56,15 @@ async function judge(build: PluginBuild, args: OnResolveArgs, folders: string[])
   const what =
     extname(real) === '.node' ? 'native addons are refused' : 'only js, ts and json can be imported'
   return { errors: [{ text: `"${path}" cannot be bundled: ${what}` }] }
+}
+
+/** A package may `require` what is not installed (pg asks for pg-native); as in Node, it throws where it is reached. */
+const isOptional = ({ kind, importer, path }: OnResolveArgs) =>
+  kind === 'require-call' && importer.includes(`${sep}node_modules${sep}`) && !path.startsWith('.')
+
+const absent = (path: string) => {
+  const message = JSON.stringify(`Cannot find module '${path}'`)
+  return `throw Object.assign(new Error(${message}), { code: 'MODULE_NOT_FOUND' })`
 }
 
 async function packageFolders(from: string): Promise<string[]> {

@@ -1,11 +1,15 @@
-/** The trace id of a job: from the W3C traceparent that BullMQ's telemetry stores with it. */
-export function traceIdOf(job: { opts?: { telemetry?: { metadata?: string } } }): string | undefined {
-  return traceparentOfJob(job)?.slice(3, 35)
+import { traceparentOfMetadata } from '#lib/telemetry'
+
+interface Sent {
+  opts?: { telemetry?: { metadata?: string } }
 }
 
-/** The traceparent under which a job was sent. */
-export function traceparentOfJob(job: { opts?: { telemetry?: { metadata?: string } } }): string | undefined {
-  return /\b00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}\b/.exec(
-    job.opts?.telemetry?.metadata ?? '',
-  )?.[0]
+/** The W3C traceparent under which a job was sent: of the `send` span that enqueued it. */
+export function traceparentOfJob(job: Sent): string | undefined {
+  return traceparentOfMetadata(job.opts?.telemetry?.metadata)
+}
+
+/** The trace id of a job. */
+export function traceIdOf(job: Sent): string | undefined {
+  return traceparentOfJob(job)?.slice(3, 35)
 }

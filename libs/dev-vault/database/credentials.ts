@@ -1,0 +1,80 @@
+import { messageOf, type Clock } from '#lib/runtime'
+import type { EngineRequest, Reply } from '../engine.ts'
+import { oneError, VaultRefusal } from '../errors.ts'
+import { randomBase62 } from '../ids.ts'
+import type { Lease, LeaseStore } from '../leases.ts'
+import { grantTtl } from '../ttl.ts'
+import type { DatabaseRole } from './database-config.ts'
+import { fillIn, newPassword, newUserName, renewalOf, revocationOf, sqlTime } from './statements.ts'
+
+export interface CredentialRequest {
+  clock: Clock
+  leases: LeaseStore
+  request: EngineRequest
+  name: string
+  role: DatabaseRole
+  /** The role as it is when the lease ends; gone: the statements stored in the lease count. */
+  currentRole: () => DatabaseRole | undefined
+  run: (statements: string[], atomic: boolean) => Promise<void>
+}
+
+/** What a database user lives longer than its lease, so that the lease and not the database ends it. */
+const SLACK_MS = 5000
+
+/** Makes a database user and its lease. After a failure the user is dropped: its COMMIT may have arrived all the same. */
+export async function issueCredentials(options: CredentialRequest): Promise<Reply> {
+  const { clock, leases, request, role } = options
+  const now = clock.now()
+  const { ms, warnings } = grantTtl({ now, defaultMs: role.defaultTtlMs, maxMs: role.maxTtlMs })
+  const user = newUserName(request.token!.displayName, options.name, now)
+  const password = newPassword()
+  const expiration = sqlTime(now + ms + SLACK_MS)
+  const statements = role.creation.map((statement) => fillIn(statement, { name: user, password, expiration }))
+  await options.run(statements, true).catch((cause: unknown) => {
+    void options.run(revocation(role, user), false).catch(() => {})
+    throw new VaultRefusal(500, oneError(`failed to execute query: ${messageOf(cause)}`))
+  })
+  const lease = leaseOf(options, { user, now, ms })
+  leases.add(lease)
+  return { data: { username: user, password }, lease: { id: lease.id, ms, renewable: true }, warnings }
+}
+
+function leaseOf(options: CredentialRequest, made: { user: string; now: number; ms: number }): Lease {
+  const { request, role, currentRole, run } = options
+  const lease: Lease = {
+    id: `${request.path}/${randomBase62(24)}`,
+    path: request.path,
+    kind: 'secret',
+    owner: request.token!.hash,
+    issuedAt: made.now,
+    expiresAt: made.now + made.ms,
+    renewable: true,
+    renew: (incrementMs) => renew(options, { lease, user: made.user, incrementMs }),
+    revoke: () => run(revocation(currentRole() ?? role, made.user), false),
+  }
+  return lease
+}
+
+function revocation(role: DatabaseRole, user: string): string[] {
+  if (role.revocation.length === 0) return revocationOf(user)
+  return role.revocation.map((statement) => fillIn(statement, { name: user }))
+}
+
+async function renew(
+  { clock, role, currentRole, run }: CredentialRequest,
+  { lease, user, incrementMs }: { lease: Lease; user: string; incrementMs: number },
+): Promise<number> {
+  const { renewal, defaultTtlMs, maxTtlMs } = currentRole() ?? role
+  const now = clock.now()
+  const { ms } = grantTtl({
+    now,
+    issuedAt: lease.issuedAt,
+    incrementMs,
+    defaultMs: defaultTtlMs,
+    maxMs: maxTtlMs,
+  })
+  const expiration = sqlTime(now + ms + SLACK_MS)
+  const own = renewal.map((statement) => fillIn(statement, { name: user, expiration }))
+  await run(own.length > 0 ? own : renewalOf(user, expiration), true)
+  return ms
+}

@@ -1,0 +1,130 @@
+import { messageOf, type Clock } from '#lib/runtime'
+import { matchesGlob } from '../acl/parameters.ts'
+import { write, type Engine, type EngineRequest, type Reply, type Route } from '../engine.ts'
+import { badRequest, deniedByPolicy, nothingThere, oneError, VaultRefusal } from '../errors.ts'
+import type { LeaseStore } from '../leases.ts'
+import { issueCredentials } from './credentials.ts'
+import {
+  configFrom,
+  databaseRoleFrom,
+  describeConfig,
+  describeDatabaseRole,
+  type DatabaseConfig,
+  type DatabaseRole,
+} from './database-config.ts'
+import { noSql, type SqlExecutor } from './sql-executor.ts'
+
+export interface DatabaseEngineOptions {
+  clock: Clock
+  leases: LeaseStore
+  /** What runs the SQL of postgresql-database-plugin; without it only the plugin `fake` is there. */
+  sqlExecutor: SqlExecutor | undefined
+}
+
+/** A database mount: each read of `creds/<role>` makes a user that is leased. */
+export class DatabaseEngine implements Engine {
+  readonly type = 'database'
+  readonly routes: Route[]
+  readonly #options: DatabaseEngineOptions
+  readonly #configs = new Map<string, DatabaseConfig>()
+  readonly #roles = new Map<string, DatabaseRole>()
+
+  constructor(options: DatabaseEngineOptions) {
+    this.#options = options
+    this.routes = [...this.#configRoutes(), ...this.#roleRoutes()]
+  }
+
+  #configRoutes(): Route[] {
+    return [
+      { pattern: 'config', on: { list: () => listOf(this.#configs) } },
+      {
+        pattern: 'config/:name',
+        exists: ({ name }) => this.#configs.has(name!),
+        on: {
+          ...write((request) => this.#writeConfig(request)),
+          read: ({ params }) => ({ data: describeConfig(found(this.#configs, params)) }),
+          delete: ({ params }) => void this.#configs.delete(params['name']!),
+        },
+      },
+      { pattern: 'reset/:name', on: write((request) => this.#reset(request)) },
+    ]
+  }
+
+  #roleRoutes(): Route[] {
+    return [
+      { pattern: 'roles', on: { list: () => listOf(this.#roles) } },
+      {
+        pattern: 'roles/:name',
+        exists: ({ name }) => this.#roles.has(name!),
+        on: {
+          ...write((request) => this.#writeRole(request)),
+          read: ({ params }) => ({ data: describeDatabaseRole(found(this.#roles, params)) }),
+          delete: ({ params }) => void this.#roles.delete(params['name']!),
+        },
+      },
+      { pattern: 'creds/:name', on: { read: (request) => this.#credentials(request) } },
+    ]
+  }
+
+  async #writeConfig({ params, fields }: EngineRequest): Promise<undefined> {
+    const name = params['name']!
+    const config = configFrom(fields, this.#configs.get(name))
+    const executor = this.#executor(config.plugin)
+    if (fields.boolean('verify_connection', true))
+      await executor.run(config.connection, ['SELECT 1'], { atomic: false }).catch((cause: unknown) => {
+        throw badRequest(`error creating database object: error verifying connection: ${messageOf(cause)}`)
+      })
+    this.#configs.set(name, config)
+  }
+
+  async #reset({ params }: EngineRequest): Promise<undefined> {
+    const config = found(this.#configs, params)
+    await this.#executor(config.plugin).forget(config.connection)
+  }
+
+  #writeRole({ params, fields }: EngineRequest): undefined {
+    const name = params['name']!
+    this.#roles.set(name, databaseRoleFrom(fields, this.#roles.get(name)))
+  }
+
+  async #credentials(request: EngineRequest): Promise<Reply> {
+    const name = request.params['name']!
+    const role = this.#roles.get(name)
+    if (!role) throw badRequest(`unknown role: ${name}`)
+    const config = this.#configs.get(role.database)
+    if (!config)
+      throw new VaultRefusal(
+        500,
+        oneError(`failed to find entry for connection with name: "${role.database}"`),
+      )
+    if (!config.allowedRoles.some((pattern) => matchesGlob(pattern, name))) throw deniedByPolicy()
+    return issueCredentials({
+      ...this.#options,
+      request,
+      name,
+      role,
+      currentRole: () => this.#roles.get(name),
+      run: (statements, atomic) => {
+        const { connection, plugin } = this.#configs.get(role.database) ?? config
+        return this.#executor(plugin).run(connection, statements, { atomic })
+      },
+    })
+  }
+
+  #executor(plugin: string): SqlExecutor {
+    if (plugin === 'fake') return noSql
+    if (plugin === 'postgresql-database-plugin' && this.#options.sqlExecutor) return this.#options.sqlExecutor
+    throw badRequest(`error creating database object: unknown plugin "${plugin}"`)
+  }
+}
+
+function found<T>(entries: Map<string, T>, params: Readonly<Record<string, string>>): T {
+  const entry = entries.get(params['name']!)
+  if (!entry) throw nothingThere()
+  return entry
+}
+
+function listOf(entries: Map<string, unknown>): Reply {
+  if (entries.size === 0) throw nothingThere()
+  return { data: { keys: [...entries.keys()].toSorted() } }
+}

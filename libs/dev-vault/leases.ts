@@ -1,0 +1,138 @@
+import { messageOf, type Clock, type Log } from '#lib/runtime'
+import { Deadlines } from './deadlines.ts'
+
+/** A right that ends by itself: a token's own life, or a secret's. Times are milliseconds since the epoch. */
+export interface Lease {
+  id: string
+  /** The path that it was asked at. */
+  path: string
+  kind: 'token' | 'secret'
+  /** The hash of the token that it hangs on. */
+  owner: string
+  issuedAt: number
+  expiresAt: number
+  renewedAt?: number
+  renewable: boolean
+  /** Gives the new time to live; absent where renewal is not possible here. */
+  renew?: (incrementMs: number) => Promise<number>
+  revoke: () => Promise<void>
+}
+
+const FIRST_RETRY_MS = 10_000
+const ATTEMPTS = 6
+
+/**
+ * All leases. A lease that ends by time or with its token leaves the table at once and is revoked in the background:
+ * six attempts, from 10 s on and doubling, then it is irrevocable, which is logged.
+ */
+export class LeaseStore implements AsyncDisposable {
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #leases = new Map<string, Lease>()
+  readonly #byOwner = new Map<string, Set<string>>()
+  readonly #ending = new Set<Promise<void>>()
+  readonly #stop = new AbortController()
+  readonly #deadlines: Deadlines
+
+  constructor(options: { clock: Clock; log: Log }) {
+    this.#clock = options.clock
+    this.#log = options.log
+    this.#deadlines = new Deadlines(options.clock, (now) => this.#expire(now))
+  }
+
+  add(lease: Lease): void {
+    this.#leases.set(lease.id, lease)
+    const owned = this.#byOwner.get(lease.owner) ?? new Set()
+    this.#byOwner.set(lease.owner, owned.add(lease.id))
+    this.#deadlines.expect(lease.expiresAt)
+  }
+
+  /** The lease, unless it has ended. */
+  get(id: string): Lease | undefined {
+    const lease = this.#leases.get(id)
+    return lease && lease.expiresAt > this.#clock.now() ? lease : undefined
+  }
+
+  extend(lease: Lease, ttlMs: number): void {
+    const now = this.#clock.now()
+    lease.expiresAt = now + ttlMs
+    lease.renewedAt = now
+    this.#deadlines.expect(lease.expiresAt)
+  }
+
+  /** Revokes now. A failure leaves the lease where it was. */
+  async revoke(lease: Lease): Promise<void> {
+    await lease.revoke()
+    this.#forget(lease)
+  }
+
+  /** Ends now, revokes in the background. */
+  revokeLazily(lease: Lease): void {
+    if (!this.#leases.has(lease.id)) return
+    this.#forget(lease)
+    const ending = this.#revokeWithRetries(lease).finally(() => this.#ending.delete(ending))
+    this.#ending.add(ending)
+  }
+
+  /** Ends everything that a token holds. */
+  revokeOwnedBy(owner: string): void {
+    for (const id of this.#byOwner.get(owner) ?? []) this.revokeLazily(this.#leases.get(id)!)
+  }
+
+  /** Takes the lease of a token that has ended out of the table. */
+  forgetId(id: string): void {
+    const lease = this.#leases.get(id)
+    if (lease) this.#forget(lease)
+  }
+
+  under(prefix: string): Lease[] {
+    const now = this.#clock.now()
+    return [...this.#leases.values()].filter((lease) => lease.id.startsWith(prefix) && lease.expiresAt > now)
+  }
+
+  /** Resolves when no revocation is under way. Tests wait for it. */
+  async settled(): Promise<void> {
+    while (this.#ending.size > 0) await Promise.all(this.#ending)
+  }
+
+  /** Revokes every secret that is left, each once: nothing else would, since the table is in memory alone. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#deadlines[Symbol.asyncDispose]()
+    for (const lease of this.#leases.values()) if (lease.kind === 'secret') this.revokeLazily(lease)
+    this.#stop.abort()
+    await this.settled()
+  }
+
+  #expire(now: number): number | undefined {
+    let next: number | undefined
+    for (const lease of this.#leases.values()) {
+      if (lease.expiresAt <= now) this.revokeLazily(lease)
+      else if (next === undefined || lease.expiresAt < next) next = lease.expiresAt
+    }
+    return next
+  }
+
+  #forget(lease: Lease): void {
+    this.#leases.delete(lease.id)
+    const owned = this.#byOwner.get(lease.owner)
+    owned?.delete(lease.id)
+    if (owned?.size === 0) this.#byOwner.delete(lease.owner)
+  }
+
+  async #revokeWithRetries(lease: Lease): Promise<void> {
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      try {
+        return await lease.revoke()
+      } catch (error) {
+        this.#log.warn({ leasePath: lease.path, attempt, error: messageOf(error) }, 'lease not revoked')
+      }
+      const waitMs = FIRST_RETRY_MS * 2 ** (attempt - 1)
+      const stopped = await this.#clock.sleep(waitMs, this.#stop.signal).then(
+        () => false,
+        () => true,
+      )
+      if (stopped) return
+    }
+    this.#log.error({ leasePath: lease.path }, 'lease is irrevocable')
+  }
+}

@@ -1,0 +1,156 @@
+import type { Clock } from '#lib/runtime'
+import { badRequest } from '../errors.ts'
+import { hashOf, randomBase62, sameHash } from '../ids.ts'
+import type { Lease, LeaseStore } from '../leases.ts'
+import { grantTtl } from '../ttl.ts'
+import type { TokenEntry } from './token-entry.ts'
+
+/** What a new token is made from; everything else has a default. */
+export type NewToken = Pick<TokenEntry, 'policies' | 'path' | 'displayName' | 'ttlMs'> &
+  Partial<Omit<TokenEntry, 'hash' | 'accessor' | 'createdAt'>> & { id?: string }
+
+/**
+ * The service tokens, by the hash of each. A token with a time to live has a lease of its own at
+ * `<path>/h<hash>`, through which it expires and can be revoked by prefix.
+ */
+export class TokenStore {
+  readonly #clock: Clock
+  readonly #leases: LeaseStore
+  readonly #byHash = new Map<string, TokenEntry>()
+  readonly #byAccessor = new Map<string, TokenEntry>()
+  readonly #children = new Map<string, Set<string>>()
+
+  constructor(options: { clock: Clock; leases: LeaseStore }) {
+    this.#clock = options.clock
+    this.#leases = options.leases
+  }
+
+  /** Makes a token. The token itself is given once, here. */
+  create({ id, ...fields }: NewToken): { token: string; entry: TokenEntry } {
+    const token = id ?? `hvs.${randomBase62(32)}`
+    const hash = hashOf(token)
+    if (this.#byHash.has(hash)) throw badRequest('cannot create a token with a duplicate ID')
+    const entry: TokenEntry = {
+      parent: undefined,
+      meta: null,
+      role: undefined,
+      usesLeft: 0,
+      periodMs: 0,
+      explicitMaxMs: 0,
+      renewable: true,
+      ...fields,
+      hash,
+      accessor: randomBase62(24),
+      createdAt: this.#clock.now(),
+    }
+    this.#keep(entry)
+    return { token, entry }
+  }
+
+  /** The live token that hashes alike. */
+  find(token: string): TokenEntry | undefined {
+    const hash = hashOf(token)
+    const entry = this.#byHash.get(hash)
+    return entry && sameHash(entry.hash, hash) && !this.#isOver(entry) ? entry : undefined
+  }
+
+  findAccessor(accessor: string): TokenEntry | undefined {
+    const entry = this.#byAccessor.get(accessor)
+    return entry && !this.#isOver(entry) ? entry : undefined
+  }
+
+  accessors(): string[] {
+    return [...this.#byAccessor.keys()].filter((accessor) => this.findAccessor(accessor))
+  }
+
+  /** The lease of the token's own life; a root token without end has none. */
+  leaseOf(entry: TokenEntry): Lease | undefined {
+    return this.#leases.get(leaseId(entry))
+  }
+
+  /** @throws VaultRefusal 400 when it cannot be renewed */
+  renew(entry: TokenEntry, incrementMs: number): { ms: number; warnings: string[] } {
+    const lease = this.leaseOf(entry)
+    if (!lease) throw badRequest('invalid lease ID')
+    if (!lease.renewable) throw badRequest('lease is not renewable')
+    const limits = entry.limits?.() ?? { periodMs: entry.periodMs, explicitMaxMs: entry.explicitMaxMs }
+    const granted = grantTtl({
+      now: this.#clock.now(),
+      issuedAt: lease.issuedAt,
+      incrementMs,
+      defaultMs: limits.defaultMs ?? entry.ttlMs,
+      ...limits,
+    })
+    this.#leases.extend(lease, granted.ms)
+    return granted
+  }
+
+  /** Counts one use. @returns true when it was the last one */
+  use(entry: TokenEntry): boolean {
+    if (entry.usesLeft === 0) return false
+    entry.usesLeft--
+    if (entry.usesLeft > 0) return false
+    entry.usesLeft = -1
+    return true
+  }
+
+  /** Ends a token, all its descendants, and every lease that they hold. */
+  revokeTree(entry: TokenEntry): void {
+    const pending = [entry]
+    for (let next = pending.pop(); next; next = pending.pop()) {
+      for (const child of this.#children.get(next.hash) ?? []) pending.push(this.#byHash.get(child)!)
+      this.#drop(next)
+    }
+  }
+
+  /** Ends a token alone: its children become orphans. */
+  revokeOrphan(entry: TokenEntry): void {
+    for (const child of this.#children.get(entry.hash) ?? []) this.#byHash.get(child)!.parent = undefined
+    this.#drop(entry)
+  }
+
+  #keep(entry: TokenEntry): void {
+    this.#byHash.set(entry.hash, entry)
+    this.#byAccessor.set(entry.accessor, entry)
+    if (entry.parent !== undefined) {
+      const siblings = this.#children.get(entry.parent) ?? new Set()
+      this.#children.set(entry.parent, siblings.add(entry.hash))
+    }
+    if (entry.ttlMs > 0) this.#leases.add(this.#lifeOf(entry))
+  }
+
+  #lifeOf(entry: TokenEntry): Lease {
+    return {
+      id: leaseId(entry),
+      path: entry.path,
+      kind: 'token',
+      owner: entry.hash,
+      issuedAt: entry.createdAt,
+      expiresAt: entry.createdAt + entry.ttlMs,
+      renewable: entry.renewable,
+      revoke: async () => this.revokeTree(entry),
+    }
+  }
+
+  #isOver(entry: TokenEntry): boolean {
+    return entry.usesLeft < 0 || (entry.ttlMs > 0 && !this.leaseOf(entry))
+  }
+
+  #drop(entry: TokenEntry): void {
+    if (!this.#byHash.delete(entry.hash)) return
+    this.#byAccessor.delete(entry.accessor)
+    this.#children.delete(entry.hash)
+    if (entry.parent !== undefined) this.#leaveParent(entry.parent, entry.hash)
+    delete entry.wrapped
+    this.#leases.forgetId(leaseId(entry))
+    this.#leases.revokeOwnedBy(entry.hash)
+  }
+
+  #leaveParent(parent: string, hash: string): void {
+    const siblings = this.#children.get(parent)
+    siblings?.delete(hash)
+    if (siblings?.size === 0) this.#children.delete(parent)
+  }
+}
+
+const leaseId = (entry: TokenEntry) => `${entry.path}/h${entry.hash}`

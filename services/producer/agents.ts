@@ -1,0 +1,50 @@
+import type { Redis } from 'ioredis'
+import { readWorkers } from '#lib/queue'
+import type { ServedType } from './agent-types.ts'
+
+/** What `GET /v1/agents` says of an agent type. */
+export interface AgentView {
+  name: string
+  type: 'thread-bound' | 'singleton'
+  model: string | null
+  /** Attempts at once in the whole cluster. */
+  maxConcurrency: number
+  /** Of all living workers. */
+  slots: number
+  workers: number
+  active: number
+  waiting: number
+  spares: number
+  /** What its worker runs at; null before one was ready. */
+  level: 'thread' | 'process' | 'namespace' | null
+  /** JSON Schemas; null: any JSON, or not known yet. */
+  input: Record<string, unknown> | null
+  output: Record<string, unknown> | null
+}
+
+/** An agent type with its workers, its queue and its schemas as they are now. */
+export async function describeAgent(redis: Redis, type: ServedType): Promise<AgentView> {
+  const { name, type: kind, model, maxConcurrency } = type.agentType
+  const [workers, counts, manifest] = await Promise.all([
+    readWorkers(redis, type.ref),
+    type.queue.getJobCounts('active', 'waiting', 'prioritized', 'delayed'),
+    type.manifest(),
+  ])
+  return {
+    name,
+    type: kind,
+    model: model ?? null,
+    maxConcurrency,
+    slots: sum(workers.map(({ slots }) => slots)),
+    workers: workers.length,
+    active: counts['active'] ?? 0,
+    waiting: sum([counts['waiting'], counts['prioritized'], counts['delayed']]),
+    spares: sum(workers.map(({ spares }) => spares)),
+    level: workers[0]?.level ?? manifest?.level ?? null,
+    input: manifest?.input ?? null,
+    output: manifest?.output ?? null,
+  }
+}
+
+const sum = (numbers: (number | undefined)[]) =>
+  numbers.reduce<number>((total, each) => total + (each ?? 0), 0)

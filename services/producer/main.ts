@@ -1,0 +1,43 @@
+import { loadCluster } from '#lib/cluster'
+import { openRedis, publicKeyOf, readSigningKey } from '#lib/queue'
+import {
+  announceReady,
+  createLog,
+  loadConfig,
+  onDispose,
+  readCredential,
+  systemClock,
+  untilSignal,
+} from '#lib/runtime'
+import { openTelemetry } from '#lib/telemetry'
+import { openAgentTypes } from './agent-types.ts'
+import { readApiKeys } from './api-keys.ts'
+import { Config } from './config.ts'
+import { EndWatch } from './end-watch.ts'
+import { buildServer, listen } from './server.ts'
+
+const log = createLog('producer')
+const config = loadConfig(Config, process.env)
+const cluster = await loadCluster(config.clusterFile)
+const keys = readApiKeys(config.apiKeysFile)
+const signingKey = readSigningKey(config.signingKeyFile)
+const { name, environment } = cluster
+const { endpoint, tokenFile } = config.telemetry
+await using _telemetry = await openTelemetry({
+  service: 'producer',
+  environment,
+  endpoint,
+  token: tokenFile && readCredential(tokenFile),
+  log,
+})
+const redis = await openRedis(config.redis, 'producer', { log })
+await using _redis = onDispose(() => redis.disconnect())
+await using types = await openAgentTypes({ cluster, redis, log })
+await using watch = new EndWatch({ redis, log, connect: () => openRedis(config.redis, 'worker', { log }) })
+const scope = { cluster: name, environment }
+const publicKey = publicKeyOf(signingKey)
+const producer = { scope, types, redis, signingKey, publicKey, clock: systemClock, log }
+await using server = await listen(buildServer({ producer, keys, watch }), config)
+announceReady({ url: server.url })
+log.info({ url: server.url, agentTypes: types.all.length }, 'producer ready')
+log.info({ signal: await untilSignal() }, 'producer draining')

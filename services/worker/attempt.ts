@@ -1,0 +1,124 @@
+import type { Context, ContextPool, AttemptEnd } from '#lib/context'
+import type { VerifiedJob } from '#lib/queue'
+import { messageOf } from '#lib/runtime'
+import { inSpan, newSpanId, traceparentOf } from '#lib/telemetry'
+import type { Job } from 'bullmq'
+import { type SpanContext, trace, TraceFlags } from '@opentelemetry/api'
+import type { Handlers } from './handlers.ts'
+import type { SidecarClient } from './sidecar-client.ts'
+
+/** What the steps of an attempt are made of. */
+export interface AttemptParts {
+  pool: ContextPool
+  sidecar: SidecarClient
+  timeoutMs: number
+  verify(job: Job): VerifiedJob
+  handlers(attempt: Attempt): Handlers
+  memory(tenant: string): Promise<AttemptMemory>
+}
+
+/** A singleton's document at the start of an attempt, and how to keep the changed one. */
+export interface AttemptMemory {
+  value: unknown
+  save(value: unknown): Promise<void>
+}
+
+/** One attempt on its way through the steps; each step fills in what the next one needs. */
+export interface Attempt {
+  readonly job: Job
+  readonly token: string
+  readonly signal: AbortSignal
+  readonly startedAt: number
+  readonly traceparent: string
+  verified?: VerifiedJob
+  context?: Context
+  grant?: string
+  end?: AttemptEnd
+  error?: unknown
+}
+
+/** Runs one attempt from job to ended context. Never rejects: what went wrong is in `error` or in `end`. */
+export async function runAttempt(attempt: Attempt, parts: AttemptParts): Promise<Attempt> {
+  try {
+    validate(attempt, parts)
+    await acquireContext(attempt, parts)
+    await grant(attempt, parts)
+    await run(attempt, parts)
+  } catch (error) {
+    attempt.error = error
+  }
+  return release(attempt, parts)
+}
+
+/** The first step: an attempt of `job`, inside the span that BullMQ's telemetry opened for it. */
+export function begin(job: Job, token: string, signal: AbortSignal): Attempt {
+  const span = trace.getActiveSpan()
+  return {
+    job,
+    token,
+    signal,
+    startedAt: Date.now(),
+    traceparent: traceparentOf(span?.spanContext() ?? newTrace()),
+  }
+}
+
+/** Ids for an attempt that nobody traces: contexts and records always have some. */
+function newTrace(): SpanContext {
+  return { traceId: newSpanId() + newSpanId(), spanId: newSpanId(), traceFlags: TraceFlags.NONE }
+}
+
+/** Refuses a job that no producer of ours signed (or no unsigned one may be), that expired, or that fits no schema. */
+export function validate(attempt: Attempt, parts: AttemptParts): void {
+  attempt.verified = parts.verify(attempt.job)
+}
+
+/** Takes a fresh context: a spare, or one that starts now. */
+export async function acquireContext(attempt: Attempt, { pool }: AttemptParts): Promise<void> {
+  attempt.context = await inSpan('context.acquire', {}, () => pool.acquire(attempt.signal))
+}
+
+/** Has the sidecar attach this attempt's rights to the context's connections. */
+export async function grant(attempt: Attempt, { sidecar, timeoutMs }: AttemptParts): Promise<void> {
+  const { job, token, context, traceparent } = attempt
+  const ask = () =>
+    sidecar.grant({
+      context: context!.id,
+      jobId: job.id!,
+      attempt: job.attemptsStarted,
+      lockToken: token,
+      job: job.data,
+      traceparent,
+      timeoutMs,
+    })
+  attempt.grant = await inSpan('grant', {}, ask)
+}
+
+/** Lets the request into the context and waits until it has ended, whichever way. */
+export async function run(attempt: Attempt, parts: AttemptParts): Promise<void> {
+  const { job, verified, context, traceparent, signal } = attempt
+  const { tenant, input, metadata } = verified!
+  const memory = await parts.memory(tenant)
+  const request = { id: job.id!, attempt: job.attemptsMade + 1, agentType: job.queueName, tenant, metadata }
+  const task = {
+    request,
+    input,
+    traceparent,
+    ...(memory.value === undefined ? {} : { memory: memory.value }),
+  }
+  attempt.end = await context!.run(task, parts.handlers(attempt), signal)
+  if (attempt.end.outcome === 'completed' && attempt.end.memory !== undefined)
+    await memory.save(attempt.end.memory)
+}
+
+/** Gives back what the attempt held. What fails here is a fact for the log, never a change of the outcome. */
+export async function release(attempt: Attempt, { sidecar }: AttemptParts): Promise<Attempt> {
+  const { context, grant: granted } = attempt
+  const steps = [
+    async () => granted && (await inSpan('revoke', {}, () => sidecar.end(granted))),
+    async () => context && (await inSpan('context.free', {}, () => context[Symbol.asyncDispose]())),
+  ]
+  const ended = await Promise.allSettled(steps.map((step) => step()))
+  for (const { reason } of ended.filter((step) => step.status === 'rejected'))
+    trace.getActiveSpan()?.addEvent('release failed', { 'threadbound.reason': messageOf(reason) })
+  return attempt
+}

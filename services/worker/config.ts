@@ -1,0 +1,31 @@
+import { RedisConfig, TelemetryConfig } from '#lib/runtime'
+import * as z from 'zod'
+
+/** What a worker reads from its environment (`TB_AGENT_TYPE`, `TB_SIDECAR_SOCKET`, …). */
+export const Config = z.object({
+  /** The resolved cluster file. */
+  clusterFile: z.string(),
+  /** The agent type that this process serves. */
+  agentType: z.string(),
+  redis: RedisConfig,
+  telemetry: TelemetryConfig,
+  /** The sidecar's socket of this agent type. Without one the agents have no broker. */
+  sidecarSocket: z.string().optional(),
+  sidecarCredentialFile: z.string().optional(),
+  /** Where `ctx.call` goes, with the worker's own API key. */
+  producerUrl: z.string().optional(),
+  apiKeyFile: z.string().optional(),
+  /** The producer's public key, SPKI PEM: it verifies every signed job. */
+  publicKeyFile: z.string(),
+  /** A folder for this worker's sockets; its path is short (a socket's is under 107 bytes). */
+  runtimeDir: z.string(),
+  /** Attempts at once in this process. Default: `max-concurrency`, at most 16. */
+  slots: z.coerce.number().int().positive().optional(),
+  /** Contexts kept started for the next attempts. Default: 2, at most the slots. */
+  spares: z.coerce.number().int().nonnegative().optional(),
+  /** Overrides the cluster file's level for this run (`up --isolation`). */
+  isolation: z.enum(['thread', 'process', 'namespace']).optional(),
+  /** How long running attempts may take to finish after the first signal, milliseconds. */
+  drainMs: z.coerce.number().int().positive().default(10_000),
+})
+export type Config = z.infer<typeof Config>

@@ -1,0 +1,37 @@
+import type { AttemptEvents } from '#lib/context'
+import type { Log } from '#lib/runtime'
+import { attribute, recordSpan } from '#lib/telemetry'
+import type { WireSpan } from '#lib/wire'
+import type { Attempt } from './attempt.ts'
+import type { Caller } from './calls.ts'
+
+export type Handlers = AttemptEvents
+
+/** What is done with everything that a running context says. Ids come from the attempt, never from the context. */
+export function openHandlers(log: Log, caller: Caller) {
+  return (attempt: Attempt): Handlers => {
+    const { job, traceparent, signal } = attempt
+    const lines = log.child({
+      requestId: job.id,
+      attempt: job.attemptsMade + 1,
+      context: attempt.context?.id,
+    })
+    return {
+      log: ({ level, message, fields }) => lines[level]({ agent: fields, text: message }, 'agent log'),
+      output: (stream, text) => lines.info({ stream, text }, 'agent output'),
+      progress: (value) => void job.updateProgress(value as object).catch(warn(lines)),
+      emit: (value) => void job.log(JSON.stringify(value)).catch(warn(lines)),
+      span: (span) => recordClaim(traceparent, span),
+      call: (agentType, input) =>
+        caller({ agentType, input, traceparent, signal, parent: { id: job.id!, job: job.data } }),
+    }
+  }
+}
+
+/** A span that a context reports: stamped with the attempt's trace and marked as the context's own claim. */
+function recordClaim(traceparent: string, span: WireSpan): void {
+  const traceId = traceparent.slice(3, 35)
+  recordSpan({ ...span, traceId, attributes: { ...span.attributes, [attribute.claim]: true } })
+}
+
+const warn = (log: Log) => (error: Error) => log.warn({ error: error.message }, 'agent message not kept')

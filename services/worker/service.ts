@@ -1,0 +1,165 @@
+import { type AgentType, type Cluster, loadCluster } from '#lib/cluster'
+import { buildChildEntry, bundleAgent, ContextPool, openLauncher } from '#lib/context'
+import {
+  openQueue,
+  openRedis,
+  publishManifest,
+  type QueueRef,
+  queueOf,
+  readPublicKey,
+  setMaxConcurrency,
+  verifyJob,
+} from '#lib/queue'
+import { type Log, PermanentError, readCredential } from '#lib/runtime'
+import type { Redis } from 'ioredis'
+import { noCaller, openCaller } from './calls.ts'
+import type { Config } from './config.ts'
+import { openHandlers } from './handlers.ts'
+import { openHeartbeat } from './heartbeat.ts'
+import { noMemory, openMemory } from './memory.ts'
+import { noSidecar, openSidecarClient } from './sidecar-client.ts'
+import { Worker, type WorkerOptions } from './worker.ts'
+
+const DEFAULT_SLOTS = 16
+const DEFAULT_SPARES = 2
+/** Console output, logs and results that one attempt may send, bytes. */
+const OUTPUT_BYTES = 2 ** 20
+const GRACE_MS = 500
+const LOAD_TIMEOUT_MS = 10_000
+
+/** A worker that serves its queue. Disposing it drains and gives everything back. */
+export interface Service extends AsyncDisposable {
+  readonly slots: number
+  readonly level: string
+  /** Resolves when the launcher is gone: worker and launcher end together. */
+  readonly launcherGone: Promise<void>
+}
+
+/** Opens all parts of a worker in order of need; what was opened is disposed when a later part fails. */
+export async function openService(config: Config, log: Log): Promise<Service> {
+  await using parts = new AsyncDisposableStack()
+  const cluster = await loadCluster(config.clusterFile)
+  const type = agentTypeOf(cluster, config)
+  const queue = queueOf({ cluster: cluster.name, environment: cluster.environment }, type.name)
+  const redis = parts.adopt(await openRedis(config.redis, 'worker', { log }), (redis) => redis.disconnect())
+  const slots = Math.min(type.maxConcurrency, config.slots ?? DEFAULT_SLOTS)
+  const { pool, bundleHash, launcherGone } = await openPool({ config, cluster, type, slots, log }, parts)
+  await publish({ cluster, type, queue, redis, slots, bundleHash }, await pool.describe())
+  const worker = parts.use(
+    await Worker.open(workerOptions({ config, type, queue, redis, slots, pool, log }, parts)),
+  )
+  parts.use(openHeartbeat({ redis, queue, worker, pool, slots, level: type.isolation, log }))
+  const open = parts.move()
+  return { slots, level: type.isolation, launcherGone, [Symbol.asyncDispose]: () => open.disposeAsync() }
+}
+
+function agentTypeOf(cluster: Cluster, config: Config): AgentType {
+  const type = Object.hasOwn(cluster.agents, config.agentType) ? cluster.agents[config.agentType] : undefined
+  if (!type) throw new PermanentError(`the cluster file has no agent type "${config.agentType}"`)
+  return config.isolation ? { ...type, isolation: config.isolation } : type
+}
+
+interface Opening {
+  config: Config
+  type: AgentType
+  slots: number
+  log: Log
+}
+
+async function openPool(
+  { config, cluster, type, slots, log }: Opening & { cluster: Cluster },
+  parts: AsyncDisposableStack,
+) {
+  const { handler: file, system, isolation: level, permissions, timeoutMs } = type
+  const { sidecarSocket: brokerSocket, runtimeDir } = config
+  const bundle = await bundleAgent({
+    root: cluster.root,
+    ...(file ? { file } : {}),
+    ...(system ? { system } : {}),
+  })
+  const entry = await buildChildEntry()
+  const launcher = await openLauncher({ level, runtimeDir, entry, ...(brokerSocket ? { brokerSocket } : {}) })
+  parts.use(launcher)
+  const spares = Math.min(slots, config.spares ?? DEFAULT_SPARES)
+  const limits = {
+    memoryBytes: type.memoryLimitBytes,
+    timeoutMs,
+    graceMs: GRACE_MS,
+    outputBytes: OUTPUT_BYTES,
+    loadTimeoutMs: LOAD_TIMEOUT_MS,
+  }
+  const maxContexts = slots + spares + 1
+  const pool = await ContextPool.open({ launcher, bundle, limits, permissions, spares, maxContexts, log })
+  return { pool: parts.use(pool), bundleHash: bundle.hash, launcherGone: launcher.closed }
+}
+
+interface Publishing {
+  cluster: Cluster
+  type: AgentType
+  queue: QueueRef
+  redis: Redis
+  slots: number
+  bundleHash: string
+}
+
+/** Makes the type known: its schemas to the producer, its concurrency to all workers. */
+async function publish(
+  { cluster, type, queue, redis, slots, bundleHash }: Publishing,
+  schemas: Awaited<ReturnType<ContextPool['describe']>>,
+): Promise<void> {
+  const { name: agentType, isolation: level, attempts, timeoutMs, maxConcurrency } = type
+  const scope = { cluster: cluster.name, environment: cluster.environment }
+  const handle = openQueue({ scope, agentType, connection: redis })
+  await setMaxConcurrency(handle, maxConcurrency)
+  await handle.close()
+  const publishedAt = Date.now()
+  await publishManifest(redis, queue, {
+    agentType,
+    ...schemas,
+    bundleHash,
+    level,
+    slots,
+    attempts,
+    timeoutMs,
+    publishedAt,
+  })
+}
+
+function workerOptions(
+  {
+    config,
+    type,
+    queue,
+    redis,
+    slots,
+    pool,
+    log,
+  }: Opening & { queue: QueueRef; redis: Redis; pool: ContextPool },
+  parts: AsyncDisposableStack,
+): WorkerOptions {
+  const publicKey = readPublicKey(config.publicKeyFile)
+  const { sidecarSocket, sidecarCredentialFile, producerUrl, apiKeyFile } = config
+  const sidecar =
+    sidecarSocket && sidecarCredentialFile
+      ? openSidecarClient(sidecarSocket, readCredential(sidecarCredentialFile))
+      : noSidecar
+  const caller = producerUrl && apiKeyFile ? openCaller(producerUrl, readCredential(apiKeyFile)) : noCaller
+  const { acceptUnsigned, name: agentType, timeoutMs, memoryMaxAgeMs } = type
+  return {
+    queue,
+    redis,
+    slots,
+    keepMs: memoryMaxAgeMs,
+    drainMs: config.drainMs,
+    log,
+    parts: {
+      pool,
+      sidecar: parts.use(sidecar),
+      timeoutMs,
+      verify: (job) =>
+        verifyJob(publicKey, { id: job.id!, agentType, data: job.data, acceptUnsigned, now: Date.now() }),
+      handlers: openHandlers(log, caller),
+      memory: type.type === 'singleton' ? openMemory(redis, queue, memoryMaxAgeMs) : noMemory,
+    },
+  }
+}

@@ -1,0 +1,3 @@
+import { defineAgent } from 'threadbound/agent'
+
+export default defineAgent({ run: () => process.exit(0) })

@@ -1,0 +1,7 @@
+import { defineAgent } from 'threadbound/agent'
+
+export default defineAgent({
+  run() {
+    for (;;);
+  },
+})

@@ -1,0 +1,75 @@
+import { silentLog } from '#lib/runtime'
+import { describe, expect, test } from 'vitest'
+import { type AttemptParts, begin, runAttempt } from '../../../services/worker/attempt.ts'
+import { openHandlers } from '../../../services/worker/handlers.ts'
+import { noMemory } from '../../../services/worker/memory.ts'
+import { noCaller } from '../../../services/worker/calls.ts'
+
+/** A worker's parts that record what happened, in order; `broken` names the step that throws. */
+function setup(broken?: string, end: object = { outcome: 'completed', result: 'done' }) {
+  const events: string[] = []
+  const step = (name: string) => {
+    events.push(name)
+    if (name === broken) throw new Error(`${name} broke`)
+  }
+  const context = {
+    id: 'c1',
+    run: async () => {
+      step('run')
+      return { receipt: { context: 'c1' }, ...end }
+    },
+    [Symbol.asyncDispose]: async () => step('free'),
+  }
+  const parts = {
+    pool: { acquire: async () => (step('acquire'), context) },
+    sidecar: { grant: async () => (step('grant'), 'g1'), end: async () => step('revoke') },
+    timeoutMs: 1000,
+    verify: () => (step('validate'), { tenant: 'default', input: {}, metadata: {} }),
+    handlers: openHandlers(silentLog, noCaller),
+    memory: noMemory,
+  } as unknown as AttemptParts
+  const job = {
+    id: 'a.1',
+    data: {},
+    attemptsMade: 0,
+    attemptsStarted: 1,
+    queueName: 'a',
+    timestamp: 0,
+  } as never
+  const run = () => runAttempt(begin(job, 'token', new AbortController().signal), parts)
+  return { events, run }
+}
+
+describe('I6 gone: whatever happens to an attempt, what it held is given back', () => {
+  test('an attempt that completes goes through every step in order', async () => {
+    const { events, run } = setup()
+    expect((await run()).end).toMatchObject({ outcome: 'completed' })
+    expect(events).toEqual(['validate', 'acquire', 'grant', 'run', 'revoke', 'free'])
+  })
+
+  test('a refused job never reaches a context', async () => {
+    const { events, run } = setup('validate')
+    expect((await run()).error).toMatchObject({ message: 'validate broke' })
+    expect(events).toEqual(['validate'])
+  })
+
+  test('a context whose grant was refused is freed and never runs', async () => {
+    const { events, run } = setup('grant')
+    expect((await run()).error).toMatchObject({ message: 'grant broke' })
+    expect(events).toEqual(['validate', 'acquire', 'grant', 'free'])
+  })
+
+  test('a run that breaks ends its grant', async () => {
+    const { events, run } = setup('run')
+    await run()
+    expect(events).toEqual(['validate', 'acquire', 'grant', 'run', 'revoke', 'free'])
+  })
+
+  test('a revocation that fails changes no outcome and still frees the context', async () => {
+    const { events, run } = setup('revoke')
+    const attempt = await run()
+    expect(attempt.error).toBeUndefined()
+    expect(attempt.end).toMatchObject({ outcome: 'completed' })
+    expect(events).toContain('free')
+  })
+})

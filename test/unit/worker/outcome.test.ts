@@ -1,0 +1,72 @@
+import { PermanentError } from '#lib/runtime'
+import { UnrecoverableError } from 'bullmq'
+import { describe, expect, test } from 'vitest'
+import type { Attempt } from '../../../services/worker/attempt.ts'
+import { judge, toBullError } from '../../../services/worker/outcome.ts'
+
+function attempt(facts: Partial<Attempt>): Attempt {
+  return { signal: new AbortController().signal, ...facts } as Attempt
+}
+
+function ended(end: object): Partial<Attempt> {
+  return { end: end as NonNullable<Attempt['end']> }
+}
+
+describe('the outcome of an attempt', () => {
+  test('a completed attempt gives its result', () => {
+    expect(judge(attempt(ended({ outcome: 'completed', result: { a: 1 } })))).toEqual({
+      outcome: 'completed',
+      result: { a: 1 },
+      permanent: false,
+    })
+  })
+
+  test('a failure that the agent calls permanent is not attempted again', () => {
+    const error = { type: 'no-such-order', message: 'order 7', permanent: true }
+    const verdict = judge(attempt(ended({ outcome: 'failed', error })))
+    expect(verdict).toMatchObject({ outcome: 'failed', permanent: true })
+    expect(verdict.error).toEqual({ type: 'no-such-order', message: 'order 7' })
+    expect(toBullError(verdict)).toBeInstanceOf(UnrecoverableError)
+  })
+
+  test('a timeout is attempted again', () => {
+    const error = { type: 'timed-out', message: 'ran past its timeout of 2 s' }
+    const raised = toBullError(judge(attempt(ended({ outcome: 'timed-out', error }))))
+    expect(raised).not.toBeInstanceOf(UnrecoverableError)
+    expect(raised.message).toBe('timed-out: ran past its timeout of 2 s')
+  })
+
+  test('a refused job fails with the type of its refusal and is not attempted again', () => {
+    class ExpiredJobError extends PermanentError {
+      readonly type = 'expired'
+    }
+    const verdict = judge(attempt({ error: new ExpiredJobError('expired at noon') }))
+    expect(verdict).toEqual({
+      outcome: 'failed',
+      error: { type: 'expired', message: 'expired at noon' },
+      permanent: true,
+    })
+  })
+
+  test('an attempt cut by a shutdown is interrupted, whatever its context said', () => {
+    const verdict = judge(
+      attempt({
+        signal: AbortSignal.abort('the worker is shutting down'),
+        ...ended({ outcome: 'cancelled' }),
+      }),
+    )
+    expect(verdict).toMatchObject({ outcome: 'interrupted', permanent: false })
+  })
+
+  test('an attempt that completed before a shutdown reached it keeps its result', () => {
+    const verdict = judge(
+      attempt({ signal: AbortSignal.abort('shutdown'), ...ended({ outcome: 'completed', result: 1 }) }),
+    )
+    expect(verdict).toMatchObject({ outcome: 'completed', result: 1 })
+  })
+
+  test('the stack that BullMQ stores is the mapped one of the agent, not ours', () => {
+    const error = { type: 'TypeError', message: 'x', stack: 'TypeError: x\n    at run (agents/a.ts:3:1)' }
+    expect(toBullError(judge(attempt(ended({ outcome: 'failed', error })))).stack).toBe(error.stack)
+  })
+})

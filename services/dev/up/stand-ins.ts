@@ -39,22 +39,27 @@ export function planStandIns(cluster: Cluster, credentials: Credentials): StandI
   return { values, databases, keysFile: credentials.write('model-keys.json', JSON.stringify(keys)) }
 }
 
-/** The cluster with the stand-ins' addresses in place of those of the outside. */
-export function withStandIns(
-  cluster: Cluster,
-  addresses: { models: string | undefined; postgresSocket: string | undefined },
-): Cluster {
-  const secrets = Object.entries(cluster.secrets).map(([name, secret]) => [name, replaced(secret)] as const)
-  return { ...cluster, secrets: Object.fromEntries(secrets) }
+/** Where the stand-ins listen; undefined for one that does not run. */
+interface Addresses {
+  models: string | undefined
+  postgresSocket: string | undefined
+}
 
-  function replaced(secret: Secret): Secret {
-    const standsIn = (provider: string) => (cluster.development.standIn as string[]).includes(provider)
-    if (!standsIn(secret.provider)) return secret
-    if (secret.connect && addresses.postgresSocket)
-      return { ...secret, connect: { ...secret.connect, socket: addresses.postgresSocket } }
-    if (!secret.egress || !addresses.models) return secret
-    return { ...secret, egress: { ...secret.egress, baseUrl: addresses.models } }
-  }
+/** The cluster with the stand-ins' addresses in place of those of the outside. */
+export function withStandIns(cluster: Cluster, addresses: Addresses): Cluster {
+  const stoodIn = new Set<string>(cluster.development.standIn)
+  const secrets = Object.entries(cluster.secrets).map(
+    ([name, secret]) =>
+      [name, stoodIn.has(secret.provider) ? readdressed(secret, addresses) : secret] as const,
+  )
+  return { ...cluster, secrets: Object.fromEntries(secrets) }
+}
+
+function readdressed(secret: Secret, addresses: Addresses): Secret {
+  if (secret.connect && addresses.postgresSocket)
+    return { ...secret, connect: { ...secret.connect, socket: addresses.postgresSocket } }
+  if (!secret.egress || !addresses.models) return secret
+  return { ...secret, egress: { ...secret.egress, baseUrl: addresses.models } }
 }
 
 /** Secrets on one database share its admin, so the first one's admin secret names the user. */

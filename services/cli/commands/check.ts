@@ -1,0 +1,18 @@
+import { ClusterFileError, loadCluster } from '#lib/cluster'
+import { CommandError } from '../errors.ts'
+import { jsonText, printableLines } from '../terminal.ts'
+
+/** Validates a cluster file without starting anything. Prints all problems, and exits 1 when there is one. */
+export async function check(file: string, flags: { json?: boolean }): Promise<void> {
+  const problems = await loadCluster(file).then(
+    () => [],
+    (error: unknown) => {
+      if (!(error instanceof ClusterFileError)) throw error
+      if (!flags.json) throw new CommandError(printableLines(error.message), { cause: error })
+      return error.problems
+    },
+  )
+  if (flags.json) process.stdout.write(`${jsonText({ file, valid: problems.length === 0, problems })}\n`)
+  else process.stdout.write(`${printableLines(file)}: valid\n`)
+  if (problems.length > 0) process.exitCode = 1
+}

@@ -1,0 +1,61 @@
+import { parseDurationMs } from '#lib/runtime'
+import { CommandError, UsageError } from '../errors.ts'
+import { readInput } from '../input.ts'
+import { awaitRequest, enqueue as post, readRequest, type RequestView } from '../producer.ts'
+import { findTarget, type TargetOptions } from '../target.ts'
+import { jsonText, printableLines, table } from '../terminal.ts'
+
+/** Options of `enqueue`. */
+export interface EnqueueFlags extends TargetOptions {
+  input: string
+  wait?: boolean
+  timeout: string
+  json?: boolean
+}
+
+/** Posts a request; with `--wait`, waits for its end and exits 1 unless it completed. */
+export async function enqueue(agent: string, flags: EnqueueFlags): Promise<void> {
+  const timeoutMs = parseDurationMs(flags.timeout)
+  if (timeoutMs === undefined)
+    throw new UsageError(`--timeout: expected a duration such as 60s, found "${flags.timeout}"`)
+  const target = findTarget(flags)
+  const accepted = await post(target, agent, await readInput(flags.input))
+  if (!flags.wait) return print(accepted, flags.json, accepted.id)
+  const view = await awaitRequest(target, accepted.id, timeoutMs)
+  printView(view, flags.json)
+  if (view.state !== 'ended')
+    throw new CommandError(`${view.id} has not ended after ${flags.timeout}; it goes on`)
+  if (view.outcome !== 'completed') process.exitCode = 1
+}
+
+/** Shows a request as it is now. */
+export async function request(id: string, flags: TargetOptions & { json?: boolean }): Promise<void> {
+  printView(await readRequest(findTarget(flags), id), flags.json)
+}
+
+function printView(view: RequestView, json: boolean | undefined): void {
+  print(view, json, view.state === 'ended' && view.outcome === 'completed' ? resultText(view) : summary(view))
+}
+
+function resultText(view: RequestView): string {
+  return `${summary(view)}\n\n${jsonText(view.result, 2)}`
+}
+
+function summary(view: RequestView): string {
+  const facts: [string, string | number | undefined][] = [
+    ['request', view.id],
+    ['agent', view.agent],
+    ['state', view.outcome ?? view.state],
+    ['attempts', view.attempts],
+    ['queue wait', view.queuedMs === undefined ? undefined : `${Math.round(view.queuedMs)} ms`],
+    ['run time', view.runMs === undefined ? undefined : `${Math.round(view.runMs)} ms`],
+    ['trace', view.traceId],
+    ['error', view.error && `${view.error.type}: ${view.error.message}`],
+  ]
+  const known = facts.filter(([, value]) => value !== undefined)
+  return table(['', ''], known, 200).trimStart()
+}
+
+function print(value: object, json: boolean | undefined, text: string): void {
+  process.stdout.write(json ? `${jsonText(value)}\n` : `${printableLines(text)}\n`)
+}

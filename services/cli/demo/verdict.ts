@@ -1,0 +1,56 @@
+import type { RequestView } from '../producer.ts'
+import type { ScriptLine } from './script.ts'
+
+/** A request of the demo with what became of it. */
+export interface Played {
+  line: ScriptLine
+  view: RequestView
+}
+
+/** The JSON object of one request, as `demo --json` prints it. */
+export function record({ view }: Played) {
+  const { context, level, reuse, pid, peakBytes, endedBy } = view.receipt ?? {}
+  return {
+    id: view.id,
+    agent: view.agent,
+    outcome: view.outcome ?? null,
+    attempts: view.attempts,
+    result: view.result ?? null,
+    error: view.error ?? null,
+    traceId: view.traceId ?? null,
+    queuedMs: view.queuedMs ?? null,
+    runMs: view.runMs ?? null,
+    receipt: view.receipt ? { context, level, reuse, pid, peakBytes, endedBy } : null,
+  }
+}
+
+/** Everything that is not as it must be: outcomes, own contexts, no reuse, the level. Empty when all is well. */
+export function faults(played: Played[], level: string): string[] {
+  return [...played.flatMap((one) => faultsOf(one, level)), ...sharedContexts(played)]
+}
+
+function faultsOf({ line, view }: Played, level: string): string[] {
+  const { outcome, type } = line.expect
+  const found = view.outcome ?? view.state
+  const said = view.error ? ` (${view.error.type}: ${view.error.message})` : ''
+  const { receipt } = view
+  return [
+    ...(found === outcome ? [] : [`${view.id}: expected ${outcome}, found ${found}${said}`]),
+    ...(type === undefined || view.error?.type === type
+      ? []
+      : [`${view.id}: expected an error of type ${type}${said}`]),
+    ...(receipt ? [] : [`${view.id}: has no receipt`]),
+    ...(receipt && receipt.reuse !== 0
+      ? [`${view.id}: its context was used ${receipt.reuse} times before`]
+      : []),
+    ...(receipt && receipt.level !== level ? [`${view.id}: ran at level ${receipt.level}`] : []),
+  ]
+}
+
+function sharedContexts(played: Played[]): string[] {
+  const withReceipt = played.filter(({ view }) => view.receipt)
+  const byContext = Map.groupBy(withReceipt, ({ view }) => view.receipt!.context)
+  return [...byContext]
+    .filter(([, users]) => users.length > 1)
+    .map(([context, users]) => `context ${context} served ${users.map(({ view }) => view.id).join(' and ')}`)
+}

@@ -1,0 +1,19 @@
+import { CommanderError } from 'commander'
+import { messageOf } from '#lib/runtime'
+import { CommandError } from './errors.ts'
+import { createProgram } from './program.ts'
+import { printableLines } from './terminal.ts'
+
+try {
+  await createProgram().parseAsync(process.argv)
+} catch (error) {
+  process.exitCode = report(error)
+}
+
+/** What went wrong, on stderr, and the exit code: 2 when the command line itself is wrong. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  const text = error instanceof CommandError ? error.message : messageOf(error)
+  process.stderr.write(`threadbound: ${printableLines(text)}\n`)
+  return error instanceof CommandError ? error.exitCode : 1
+}

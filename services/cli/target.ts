@@ -1,0 +1,68 @@
+import { readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import * as z from 'zod'
+import { messageOf } from '#lib/runtime'
+import { CommandError } from './errors.ts'
+
+/** Options that say which cluster a command speaks to. */
+export interface TargetOptions {
+  data: string
+  url?: string | undefined
+  apiKeyFile?: string | undefined
+}
+
+/** Where a running cluster is. */
+export interface Target {
+  url: string
+  apiKey: string
+  traces?: { url: string; token?: string } | undefined
+}
+
+/** The part of `<data>/up.json` that the commands need. */
+const UpState = z.object({
+  producer: z.url(),
+  apiKeyFile: z.string(),
+  traces: z.url().optional(),
+  tracesTokenFile: z.string().optional(),
+})
+
+/** Finds the cluster: `--url` with `--api-key-file`, else the one that `up` runs on the data directory. @throws CommandError */
+export function findTarget(options: TargetOptions): Target {
+  if (options.url !== undefined) {
+    if (options.apiKeyFile === undefined)
+      throw new CommandError('--url needs --api-key-file', { exitCode: 2 })
+    return { url: options.url, apiKey: readKey(options.apiKeyFile) }
+  }
+  const state = readState(options.data)
+  const traces = state.traces && {
+    url: state.traces,
+    ...(state.tracesTokenFile ? { token: readKey(state.tracesTokenFile) } : {}),
+  }
+  return {
+    url: state.producer,
+    apiKey: readKey(options.apiKeyFile ?? state.apiKeyFile),
+    ...(traces ? { traces } : {}),
+  }
+}
+
+function readState(data: string): z.infer<typeof UpState> {
+  const file = join(resolve(data), 'up.json')
+  try {
+    return UpState.parse(JSON.parse(readFileSync(file, 'utf8')))
+  } catch (cause) {
+    const found = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'is not there' : 'cannot be used'
+    throw new CommandError(
+      `no running cluster: ${file} ${found}. Start one with "threadbound up", name its data directory with --data, ` +
+        'or give --url and --api-key-file',
+      { cause },
+    )
+  }
+}
+
+function readKey(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch (cause) {
+    throw new CommandError(`the key file cannot be read: ${messageOf(cause)}`, { cause })
+  }
+}

@@ -1,0 +1,42 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import * as z from 'zod'
+import { buildTree, type StoredSpan, type TraceTree } from '#lib/traces'
+import { CommandError } from './errors.ts'
+import { callJson } from './http.ts'
+import type { Target } from './target.ts'
+
+const Answer = z.looseObject({
+  spans: z.array(z.custom<StoredSpan>((span) => typeof span === 'object' && span !== null)),
+})
+
+/** Spans reach the store a moment after they end; a trace counts as whole when it has not grown for this long. */
+const QUIET_MS = 700
+const PATIENCE_MS = 5000
+
+/** The tree of a trace from the cluster's own trace store. @throws CommandError */
+export async function readTrace(
+  target: Target,
+  traceId: string,
+): Promise<{ spans: StoredSpan[]; tree: TraceTree }> {
+  if (!target.traces)
+    throw new CommandError('the trace store of this cluster is not known: run the command with its --data')
+  const url = `${target.traces.url}/api/traces/${encodeURIComponent(traceId)}`
+  const { spans } = await callJson({ url, token: target.traces.token }, Answer)
+  return { spans, tree: buildTree(spans) }
+}
+
+/** The same, once everything has arrived: no orphans, and quiet for a moment. Gives what there is after 5 s. */
+export async function settledTrace(target: Target, traceId: string): Promise<TraceTree> {
+  const until = performance.now() + PATIENCE_MS
+  let before = -1
+  for (;;) {
+    const tree = await readTrace(target, traceId).then(
+      (found) => found.tree,
+      () => buildTree([]),
+    )
+    const settled = tree.rows.length > 0 && tree.rows.length === before && tree.orphans === 0
+    if (settled || performance.now() > until) return tree
+    before = tree.rows.length
+    await delay(QUIET_MS)
+  }
+}

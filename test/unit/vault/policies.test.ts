@@ -125,4 +125,10 @@ describe('I5 least: what a plan allows', () => {
     const agentTypes = [{ name: 'a', secrets: [{ name: '../x', kind: 'static' as const }] }]
     expect(() => planPolicies({ ...input, agentTypes })).toThrow(/secret "..\/x"/)
   })
+
+  test('a leased secret that no database declares is refused by name', () => {
+    expect(() => planPolicies({ ...input, databases: [] })).toThrow(
+      'agent type "database-agent": secret "orders-db" is a database',
+    )
+  })
 })

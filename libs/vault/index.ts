@@ -22,10 +22,4 @@ export { type CreateTokenOptions, VaultClient } from './client.ts'
 export { isVaultError, VaultError, type VaultErrorKind } from './errors.ts'
 export { VaultNameError, type VaultNames, vaultNames, type VaultScope } from './names.ts'
 export { type VaultPath, vaultPath, VaultPathError } from './path.ts'
-export {
-  type DatabaseInput,
-  type DesiredVault,
-  planPolicies,
-  type PolicyInput,
-  PolicyInputError,
-} from './policies.ts'
+export { type DatabaseInput, type DesiredVault, planPolicies, type PolicyInput } from './policies.ts'

@@ -126,9 +126,9 @@ describe('I5 least: what a plan allows', () => {
     expect(() => planPolicies({ ...input, agentTypes })).toThrow(/secret "..\/x"/)
   })
 
-  test('a leased secret that no database declares is refused by name', () => {
-    expect(() => planPolicies({ ...input, databases: [] })).toThrow(
-      'agent type "database-agent": secret "orders-db" is a database',
-    )
+  test('a database that cannot be planned yet changes nothing but its own connection', () => {
+    const without = planPolicies({ ...input, databases: [] })
+    expect(without.databases).toEqual([])
+    expect(without.policies).toEqual(planPolicies(input).policies)
   })
 })

@@ -1,6 +1,7 @@
 import { type Cluster, parseCluster, secretKind, usableSecrets } from '#lib/cluster'
-import { DevVault } from '#lib/dev-vault'
+import { DevVault, PostgresExecutor } from '#lib/dev-vault'
 import { silentLog, systemClock } from '#lib/runtime'
+import type { ScratchPostgres } from './scratch-postgres.ts'
 import { applyMounts, applyPolicies, planPolicies, putSecret, VaultClient } from '#lib/vault'
 
 /** Values that must never be found anywhere but where they are used. */
@@ -48,19 +49,33 @@ secrets:
 `
 
 /** The cluster of the tests: models are served at the address, the database's socket lies in the folder. */
-export function testCluster(models: string, folder: string): Cluster {
+export function testCluster(models: string, folder: string, postgres?: ScratchPostgres): Cluster {
   const cluster = parseCluster(clusterText(models), { file: `${folder}/threadbound.yaml` })
-  cluster.secrets['orders-db']!.connect!.socket = folder
+  const connect = cluster.secrets['orders-db']!.connect!
+  connect.socket = folder
+  if (postgres)
+    Object.assign(connect, { socket: postgres.directory, port: postgres.port, database: 'postgres' })
   return cluster
 }
 
-/** A dev Vault with the cluster's policies and secrets; `sql` receives what it would run on the database. */
-export async function openVault(cluster: Cluster, sql: string[], stack: AsyncDisposableStack) {
-  const sqlExecutor = {
+/** Where the dev Vault runs SQL: a real Postgres, or nowhere but in a list. */
+export interface DatabaseSide {
+  sql: string[]
+  postgres?: ScratchPostgres | undefined
+}
+
+/** A dev Vault with the cluster's policies and secrets. */
+export async function openVault(
+  cluster: Cluster,
+  { sql, postgres }: DatabaseSide,
+  stack: AsyncDisposableStack,
+) {
+  const noted = {
     run: async (_: unknown, statements: string[]) => void sql.push(...statements),
     forget: async () => {},
     [Symbol.asyncDispose]: async () => {},
   }
+  const sqlExecutor = postgres ? stack.use(new PostgresExecutor()) : noted
   const vault = stack.use(
     await DevVault.open({ clock: systemClock, rootToken: ROOT, sqlExecutor, log: silentLog }),
   )
@@ -86,7 +101,7 @@ export async function openVault(cluster: Cluster, sql: string[], stack: AsyncDis
     'wrong-key': CANARY.wrong,
     web: CANARY.openai,
     plain: CANARY.plain,
-    'orders-db-admin': CANARY.admin,
+    'orders-db-admin': postgres ? `admin:${postgres.password}` : CANARY.admin,
   }
   for (const [name, value] of Object.entries(values)) await putSecret(client, ROOT, { ...scope, name, value })
   await applyPolicies(client, ROOT, desired)

@@ -24,6 +24,7 @@ import { AcceptedKeys } from '../../services/dev/models/keys.ts'
 import { StandIn } from '../../services/dev/models/server.ts'
 import { openIdentity } from '../../services/sidecar/identity.ts'
 import { Sidecar } from '../../services/sidecar/sidecar.ts'
+import type { ScratchPostgres } from './scratch-postgres.ts'
 import { Peer } from './sidecar-peers.ts'
 import { CANARY, openVault, ROOT, testCluster } from './sidecar-vault.ts'
 
@@ -32,17 +33,17 @@ const TRACE = '0af7651916cd43dd8448eb211c80319c'
 
 export type SidecarWorld = Awaited<ReturnType<typeof openSidecarWorld>>
 
-/** A sidecar with everything real around it but the database, which echoes. */
-export async function openSidecarWorld() {
+/** A sidecar with everything real around it; the database echoes unless a Postgres is given. */
+export async function openSidecarWorld({ postgres }: { postgres?: ScratchPostgres } = {}) {
   await using stack = new AsyncDisposableStack()
   const folder = await mkdtemp('/tmp/tbs-')
   stack.defer(() => rm(folder, { recursive: true, force: true }))
   const models = await openModels(folder, stack)
-  const cluster = testCluster(models.url, folder)
+  const cluster = testCluster(models.url, folder, postgres)
   const database = await openEcho(folder, stack)
   const redis = await startRedis(folder, stack)
   const sql: string[] = []
-  const { vault, client } = await openVault(cluster, sql, stack)
+  const { vault, client } = await openVault(cluster, { sql, postgres }, stack)
   const names = vaultNames({ cluster: cluster.name, environment: cluster.environment })
   const identityFiles = await writeIdentity(client, cluster, folder)
   const identity = stack.use(await openIdentity(identityFiles, { vault: client, names, log: silentLog }))
@@ -127,6 +128,7 @@ export async function openSidecarWorld() {
     socketOf,
     peer,
     sidecar,
+    keys,
     rootToken: ROOT,
     context,
     worker,

@@ -20,7 +20,7 @@ export interface ContainedOptions {
   room: Room
   uid: number
   entry: string
-  tell(message: FromLauncher): void
+  tell: (message: FromLauncher) => void
 }
 
 type Acquire = Extract<ToLauncher, { t: 'acquire' }>

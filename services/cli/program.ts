@@ -1,7 +1,6 @@
 import { Command, Option } from 'commander'
 import { agents } from './commands/agents.ts'
 import { check } from './commands/check.ts'
-import { demo } from './commands/demo.ts'
 import { enqueue, request } from './commands/requests.ts'
 import { trace } from './commands/trace.ts'
 import { up } from './commands/up.ts'
@@ -35,8 +34,14 @@ function running(program: Command): void {
     .action(up)
   json(program.command('demo'))
     .description('run the demo requests through a cluster of their own')
-    .action(demo)
+    .action(runDemo)
   json(program.command('check')).description('validate a cluster file').argument('<file>').action(check)
+}
+
+/** Loaded on demand: it brings what only a checkout has. */
+async function runDemo(flags: { json?: boolean }): Promise<void> {
+  const { demo } = await import('./commands/demo.ts')
+  await demo(flags)
 }
 
 function requests(program: Command): void {

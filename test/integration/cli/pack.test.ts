@@ -34,7 +34,10 @@ test('the packed package installs offline into an empty project, with client, ag
 
   const code = `import * as client from 'threadbound/client'; import * as agent from 'threadbound/agent'
     console.log(JSON.stringify([Object.keys(client), Object.keys(agent)]))`
-  const [client, agent] = JSON.parse(run(process.execPath, '--input-type=module', '-e', code)) as [string[], string[]]
+  const [client, agent] = JSON.parse(run(process.execPath, '--input-type=module', '-e', code)) as [
+    string[],
+    string[],
+  ]
   expect(client.length).toBeGreaterThan(0)
   expect(agent).toContain('defineAgent')
 
@@ -45,7 +48,16 @@ test('the packed package installs offline into an empty project, with client, ag
     export default defineAgent({ async run(input: unknown) { return input } })
     export type { } from 'threadbound/client'\n`
   writeFileSync(join(project, 'use.ts'), use)
-  const options = ['--noEmit', '--strict', '--module', 'nodenext', '--skipLibCheck', 'false', '--types', 'node']
+  const options = [
+    '--noEmit',
+    '--strict',
+    '--module',
+    'nodenext',
+    '--skipLibCheck',
+    'false',
+    '--types',
+    'node',
+  ]
   const typeRoots = ['--typeRoots', join(ROOT, 'node_modules/@types')]
   run(process.execPath, join(ROOT, 'node_modules/typescript/bin/tsc'), ...options, ...typeRoots, 'use.ts')
 })

@@ -109,6 +109,11 @@ export class Context implements AsyncDisposable {
     }
   }
 
+  /** Its first process, as the launcher told; 0 before that. */
+  get pid(): number {
+    return this.#identity?.pid ?? 0
+  }
+
   /** Resolves with the receipt when the context has ended. Rejects when the launcher ended without one. */
   get ended(): Promise<Receipt> {
     return this.#ended.promise

@@ -165,8 +165,12 @@ function planDatabase(names: VaultNames, input: DatabaseInput): DesiredVault['da
   }
 }
 
-/** No new session, then end the open ones, then drop: an open session outlives DROP ROLE otherwise. */
+/**
+ * No new session, then end the open ones, then drop: an open session outlives DROP ROLE otherwise. The grant comes
+ * first because an admin that is no superuser may neither cut sessions nor drop what is owned without it.
+ */
 const REVOCATION = [
+  `GRANT "{{name}}" TO CURRENT_USER;`,
   `ALTER ROLE "{{name}}" NOLOGIN;`,
   `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{{name}}';`,
   `DROP OWNED BY "{{name}}";`,

@@ -1,6 +1,7 @@
 import type { ToContext } from '#lib/wire'
 import { Agent, type LoadedAgent } from './agent.ts'
 import { runAttempt, type RunningAttempt } from './attempt.ts'
+import { makeConsoleBlocking } from './blocking-console.ts'
 import { Port, wireError } from './port.ts'
 
 /** What runs first in every context: it says hello, loads an agent's code and runs one attempt with it. */
@@ -11,6 +12,7 @@ let attempt: RunningAttempt | undefined
 const port = new Port(3, take)
 // Bubblewrap sets it; the environment of a context is empty.
 delete process.env['PWD']
+makeConsoleBlocking()
 process.on('uncaughtException', fail)
 port.send({ t: 'hello' })
 

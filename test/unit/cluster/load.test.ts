@@ -71,6 +71,7 @@ describe('handlers stay inside the folder of the file', () => {
   test.each([
     ['../secret.ts', 'expected a path inside the folder of this file'],
     ['agents/../../secret.ts', 'expected a path inside the folder of this file'],
+    ['../missing.ts', 'expected a path inside the folder of this file'],
     ['/etc/passwd', 'expected a path inside the folder of this file'],
     ['.', 'expected a path inside the folder of this file'],
     ['agents/a\0.ts', 'expected a path inside the folder of this file'],

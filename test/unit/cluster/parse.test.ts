@@ -195,11 +195,12 @@ secrets: { zeta: { provider: github }, alpha: { provider: github } }
   })
 
   test('clusters never share parts of the built-in values', () => {
-    const [first, second] = [parse(ARTICLE_AGENTS), parse(ARTICLE_AGENTS)]
-    first.secrets['openai-api-key']!.egress!.baseUrl = 'http://127.0.0.1:1'
+    const text = `${ARTICLE_AGENTS}secrets: { openai-api-key: { provider: openai } }`
+    const [first, second] = [parse(text), parse(text)]
+    for (const secret of Object.values(first.secrets)) secret.egress!.baseUrl = 'http://127.0.0.1:1'
     first.models[0]!.secret = 'changed'
     expect(second.secrets['openai-api-key']!.egress!.baseUrl).toBe('https://api.openai.com')
-    expect(parse(ARTICLE_AGENTS)).toEqual(second)
+    expect(parse(text)).toEqual(second)
   })
 })
 

@@ -34,6 +34,14 @@ describe('calls', () => {
     expect(linesOf(text)).toEqual([])
   })
 
+  test('many ways through many types are not followed one by one', () => {
+    const all = Array.from({ length: 40 }, (_, at) => `a${at}`)
+    const types = all.map(
+      (name, at) => `${name}: { model: claude-x, may-call: [${all.slice(at + 1).join(', ')}] }`,
+    )
+    expect(linesOf(agents(...types))).toEqual([])
+  })
+
   test('a chain of thousands of calls is followed without an overflow', () => {
     const chain = Array.from(
       { length: 5000 },

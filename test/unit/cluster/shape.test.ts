@@ -202,6 +202,12 @@ secrets:
     ])
   })
 
+  test('a model whose route is broken is not also called unserved', () => {
+    const text =
+      'agents: { a: { model: mistral-7b } }\nmodels: { mistral-*: { provider: mistral, secret: openai-api-key } }'
+    expect(problemsOf(text).map(({ path }) => path)).toEqual(['models.mistral-*.provider'])
+  })
+
   test('thousands of problems make a message of a hundred lines', () => {
     const text = `agents:\n${Array.from({ length: 3000 }, (_, at) => `  a${at}: 5`).join('\n')}`
     const error = catchError(() => parse(text)) as ClusterFileError

@@ -1,8 +1,14 @@
+import { createRequire } from 'node:module'
 import { inspect } from 'node:util'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { VaultError, vaultNames, vaultPath } from '#lib/vault'
 import { answer, stubVault } from '../../support/vault-stub.ts'
 
+/** The `debug` that node-vault prints with: DEBUG is read when it is loaded, so it is switched on here. */
+const require = createRequire(createRequire(import.meta.url).resolve('node-vault'))
+const nodeVaultDebug = require('debug') as Record<'enable' | 'enabled', (name: string) => boolean> & {
+  disable: () => void
+}
 const names = vaultNames({ cluster: 'demo', environment: 'dev' })
 const KEY = names.secret('openai-api-key')
 const TOKEN = 'hvs.canary-token-7f3a'
@@ -108,7 +114,8 @@ describe('what node-vault 0.12 does wrong, through our transport', () => {
   )
 
   test('8: DEBUG=node-vault prints nothing', async () => {
-    vi.stubEnv('DEBUG', 'node-vault')
+    nodeVaultDebug.enable('node-vault')
+    expect(nodeVaultDebug.enabled('node-vault')).toBe(true)
     const out = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
     await using vault = await stubVault((_request, response) =>
       answer(response, 200, { data: { version: 1 } }),
@@ -117,6 +124,7 @@ describe('what node-vault 0.12 does wrong, through our transport', () => {
     await client.kvWrite(TOKEN, KEY, { value: 'secret-canary' })
     const text = out.mock.calls.map(([chunk]) => String(chunk)).join('')
     out.mockRestore()
+    nodeVaultDebug.disable()
     expect(text).not.toContain('canary')
   })
 
@@ -214,7 +222,10 @@ describe('what node-vault 0.12 does wrong, through our transport', () => {
   test("14: a proxy's page with status 200 is no success", async () => {
     await using vault = await stubVault((_request, response) => response.end('<html>welcome</html>'))
     await using client = await vault.client()
-    expect(await failure(client.kvRead(TOKEN, KEY))).toMatchObject({ kind: 'server', retryable: false })
+    expect(await failure(client.kvRead(TOKEN, KEY))).toMatchObject({
+      reason: 'the answer is not JSON',
+      retryable: false,
+    })
   })
 
   test('14: a server that never answers costs the timeout and no more', async () => {

@@ -1,0 +1,112 @@
+/**
+ * The job `credentials` of docker-compose.yml: every credential that is not there yet, each in the volume of its
+ * readers, owned by the user that reads it. Nothing is printed but names. Runs as root, without a network.
+ */
+import { createHash, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto'
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { loadCluster } from '#lib/cluster'
+import { CLUSTER_FILE, USERS } from './layout.ts'
+
+const cluster = await loadCluster(CLUSTER_FILE)
+const agentTypes = Object.keys(cluster.agents)
+
+const redisPassword = once('/keys/redis/redis-password', USERS.redis, token)
+for (const [service, user] of [
+  ['producer', USERS.producer],
+  ['console', USERS.console],
+  ['sidecar', USERS.sidecar],
+] as const)
+  give(`/keys/${service}/redis-password`, user, redisPassword)
+give('/keys/redis/redis.conf', USERS.redis, redisConfig(redisPassword))
+
+const rootToken = once('/keys/vault/root-token', USERS.vault, token)
+give('/keys/bootstrap/root-token', USERS.root, rootToken)
+
+once('/keys/postgres/postgres-password', USERS.postgres, token)
+const ordersPassword = once('/keys/postgres/orders-password', USERS.postgres, token)
+give('/keys/bootstrap/orders-db-admin', USERS.root, `orders_admin:${ordersPassword}`)
+
+const modelKeys = {
+  anthropic: once('/keys/bootstrap/anthropic-api-key', USERS.root, token),
+  openai: once('/keys/bootstrap/openai-api-key', USERS.root, token),
+}
+const accepted = { anthropic: [modelKeys.anthropic], openai: [modelKeys.openai] }
+give('/keys/models/model-keys.json', USERS.models, JSON.stringify(accepted))
+
+const signingKey = once('/keys/producer/signing-key.pem', USERS.producer, () =>
+  generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }),
+)
+give(
+  '/cluster/signing-key.pub.pem',
+  USERS.root,
+  createPublicKey(signingKey).export({ type: 'spki', format: 'pem' }),
+  0o644,
+)
+
+const apiKeys = [
+  {
+    hash: hashOf(once('/keys/producer/api-key', USERS.producer, apiKey)),
+    caller: 'local',
+    tenant: 'default',
+  },
+]
+const workerKeys = agentTypes.map((agentType) => {
+  const folder = `/keys/worker-${agentType}`
+  give(`${folder}/redis-password`, USERS.root, redisPassword)
+  const credential = once(`${folder}/sidecar-credential`, USERS.root, token)
+  give(`/keys/sidecar/agent-types/${agentType}`, USERS.sidecar, credential)
+  own(`/sockets/${agentType}`, USERS.sidecar, 0o700)
+  const hash = hashOf(once(`${folder}/api-key`, USERS.root, apiKey))
+  return { hash, caller: agentType, tenant: 'default', agentType }
+})
+give('/keys/producer/api-keys.json', USERS.producer, JSON.stringify([...apiKeys, ...workerKeys]))
+give('/keys/console/api-keys.json', USERS.console, JSON.stringify(apiKeys))
+own('/audit', USERS.sidecar, 0o700)
+
+console.log('credentials are in place')
+
+/** The content of a file, made when it is not there. */
+function once(file: string, user: number, make: () => string): string {
+  const content = existsSync(file) ? readFileSync(file, 'utf8') : make()
+  give(file, user, content)
+  return content
+}
+
+function give(file: string, user: number, content: string, mode = 0o400): void {
+  const folder = dirname(file)
+  mkdirSync(folder, { recursive: true })
+  if (folder !== '/cluster') own(folder, user, 0o700)
+  writeFileSync(file, content, { mode })
+  own(file, user, mode)
+}
+
+function own(path: string, user: number, mode: number): void {
+  chownSync(path, user, user)
+  chmodSync(path, mode)
+}
+
+/** No default user; one user for the services. Thin: a user for each service is the part of a later step. */
+function redisConfig(password: string): string {
+  const hash = createHash('sha256').update(password).digest('hex')
+  return `bind * -::*
+appendonly yes
+appendfsync everysec
+maxmemory-policy noeviction
+dir /data
+user default off
+user services on #${hash} ~* &* +@all
+`
+}
+
+function token(): string {
+  return randomBytes(32).toString('base64url')
+}
+
+function apiKey(): string {
+  return `tbk_${token()}`
+}
+
+function hashOf(key: string): string {
+  return createHash('sha256').update(key).digest('hex')
+}

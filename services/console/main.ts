@@ -1,0 +1,24 @@
+import { loadCluster } from '#lib/cluster'
+import { openRedis } from '#lib/queue'
+import { announceReady, createLog, loadConfig, onDispose, untilSignal } from '#lib/runtime'
+import { ApiKeys } from './api-keys.ts'
+import { Config } from './config.ts'
+import { openQueues } from './queues.ts'
+import { openServer } from './server.ts'
+
+const config = loadConfig(Config, process.env)
+const log = createLog('console')
+const cluster = await loadCluster(config.clusterFile)
+const connection = await openRedis(config.redis, 'reader', { log })
+await using _connection = onDispose(() => connection.disconnect())
+await using queues = openQueues({ cluster, connection, log })
+await using server = await openServer({
+  ...config,
+  cluster,
+  queues,
+  keys: new ApiKeys(config.apiKeysFile),
+  log,
+})
+announceReady({ url: server.url })
+log.info({ url: server.url }, 'console ready')
+log.info({ signal: await untilSignal() }, 'console ending')

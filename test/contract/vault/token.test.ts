@@ -1,0 +1,254 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openVaultTarget, tokenWith, type VaultTarget } from '../../support/vault-target.ts'
+
+let vault: VaultTarget
+beforeAll(async () => {
+  vault = await openVaultTarget()
+})
+afterAll(() => vault[Symbol.asyncDispose]())
+
+const isAlive = async (token: string) =>
+  (await vault.root('POST', 'auth/token/lookup', { token })).status === 200
+const create = (body: object) => vault.root('POST', 'auth/token/create', body)
+
+describe('create', () => {
+  test('gives a token as auth, with default added and unknown policies warned of', async () => {
+    const name = vault.unique('none')
+    const { status, body } = await create({
+      policies: [name],
+      ttl: '5m',
+      meta: { job: 'j1' },
+      display_name: 'a b/c',
+      num_uses: 7,
+    })
+    expect(status).toBe(200)
+    expect(body.warnings).toContain(`Policy "${name}" does not exist`)
+    expect(body.auth).toMatchObject({
+      client_token: expect.any(String),
+      accessor: expect.any(String),
+      policies: ['default', name],
+      token_policies: ['default', name],
+      metadata: { job: 'j1' },
+      lease_duration: 300,
+      renewable: true,
+      entity_id: '',
+      token_type: 'service',
+      orphan: false,
+      num_uses: 7,
+    })
+    const { data } = (await vault.root('POST', 'auth/token/lookup', { token: body.auth.client_token })).body
+    expect(data.display_name).toBe('token-a-b-c')
+  })
+
+  test('a child has no more policies than its parent, without sudo', async () => {
+    const { call, policy } = await tokenWith(vault, 'path "auth/token/create" { capabilities = ["update"] }')
+    const more = await call('POST', 'auth/token/create', { policies: [policy, 'other'] })
+    expect([more.status, more.body.errors[0]]).toEqual([400, 'child policies must be subset of parent'])
+    const same = await call('POST', 'auth/token/create', {})
+    expect(same.body.auth.policies).toEqual([policy])
+    const root = await call('POST', 'auth/token/create', { policies: ['root'] })
+    expect(root.status).toBe(400)
+    for (const body of [{ period: '5m' }, { id: vault.unique('id') }, { no_parent: true }])
+      expect((await call('POST', 'auth/token/create', body)).body.errors[0]).toMatch(
+        /^root or sudo privileges/,
+      )
+  })
+
+  test('a counted token makes no children', async () => {
+    const { call } = await tokenWith(vault, 'path "auth/token/create" { capabilities = ["update"] }', {
+      num_uses: 5,
+    })
+    const { status, body } = await call('POST', 'auth/token/create', {})
+    expect([status, body.errors[0]]).toEqual([400, 'restricted use token cannot generate child tokens'])
+  })
+
+  test('the maximum caps the time to live, with a warning', async () => {
+    const { body } = await create({ policies: ['default'], ttl: '1h', explicit_max_ttl: '10m' })
+    expect(body.auth.lease_duration).toBe(600)
+    expect(body.warnings[0]).toMatch(/^TTL of "1h.*" exceeded the effective max_ttl of "10m.*"/)
+  })
+})
+
+describe('roles', () => {
+  test('a role is written, read, listed, deleted; an unknown one is 400 to create with', async () => {
+    const name = vault.unique('role')
+    const role = {
+      allowed_policies: ['p1', 'p2'],
+      token_explicit_max_ttl: 600,
+      renewable: false,
+      orphan: false,
+    }
+    expect((await vault.root('POST', `auth/token/roles/${name}`, role)).status).toBe(204)
+    expect((await vault.root('GET', `auth/token/roles/${name}`)).body.data).toMatchObject({ name, ...role })
+    expect((await vault.root('LIST', 'auth/token/roles')).body.data.keys).toContain(name)
+    expect((await vault.root('DELETE', `auth/token/roles/${name}`)).status).toBe(204)
+    expect((await vault.root('GET', `auth/token/roles/${name}`)).status).toBe(404)
+    const { status, body } = await vault.root('POST', `auth/token/create/${name}`, {})
+    expect([status, body.errors[0]]).toEqual([400, `unknown role ${name}`])
+  })
+
+  test('through a role a caller mints policies that it does not hold, and those alone', async () => {
+    const role = vault.unique('role')
+    await vault.root('POST', `auth/token/roles/${role}`, {
+      allowed_policies: ['agent-a'],
+      token_no_default_policy: true,
+      renewable: false,
+    })
+    const { call } = await tokenWith(vault, `path "auth/token/create/${role}" { capabilities = ["update"] }`)
+    const { body } = await call('POST', `auth/token/create/${role}`, { ttl: '1m' })
+    expect(body.auth).toMatchObject({
+      policies: ['agent-a'],
+      renewable: false,
+      orphan: false,
+      lease_duration: 60,
+    })
+    const more = await call('POST', `auth/token/create/${role}`, { policies: ['agent-a', 'root'] })
+    expect(more.status).toBe(400)
+    expect(more.body.errors[0]).toContain("must be subset of the role's allowed policies")
+    expect((await call('POST', 'auth/token/create', {})).status).toBe(403)
+  })
+
+  test('the role is in the look-up and in the path; the lesser maximum wins', async () => {
+    const role = vault.unique('role')
+    await vault.root('POST', `auth/token/roles/${role}`, {
+      allowed_policies: ['x'],
+      path_suffix: 'v1',
+      token_explicit_max_ttl: '2m',
+      token_num_uses: 3,
+    })
+    const { auth } = (await vault.root('POST', `auth/token/create/${role}`, { ttl: '1h', num_uses: 9 })).body
+    expect(auth).toMatchObject({ lease_duration: 120, num_uses: 3 })
+    const { data } = (await vault.root('POST', 'auth/token/lookup', { token: auth.client_token })).body
+    expect(data).toMatchObject({ role, path: `auth/token/create/${role}/v1` })
+  })
+
+  test('glob and disallowed lists decide', async () => {
+    const role = vault.unique('role')
+    await vault.root('POST', `auth/token/roles/${role}`, {
+      allowed_policies_glob: ['team-*'],
+      disallowed_policies: ['team-admin'],
+    })
+    const make = (policies: string[]) => vault.root('POST', `auth/token/create/${role}`, { policies })
+    expect((await make(['team-a'])).body.auth.policies).toEqual(['default', 'team-a'])
+    expect((await make(['team-admin'])).body.errors[0]).toBe(
+      'token policy "team-admin" is disallowed by this role',
+    )
+    expect((await make(['other'])).status).toBe(400)
+  })
+})
+
+describe('look-up', () => {
+  test('self, by token and by accessor tell the same, and never the token by accessor', async () => {
+    const { token, accessor } = await tokenWith(vault, 'path "x" { capabilities = ["read"] }', {
+      no_default_policy: false,
+    })
+    const self = (await vault.as(token)('GET', 'auth/token/lookup-self')).body.data
+    expect(self).toMatchObject({ id: token, accessor, orphan: false, type: 'service', creation_ttl: 600 })
+    expect(self.ttl).toBeGreaterThan(590)
+    const byAccessor = (await vault.root('POST', 'auth/token/lookup-accessor', { accessor })).body.data
+    expect({ ...byAccessor, ttl: 0 }).toEqual({ ...self, ttl: 0, id: '' })
+  })
+
+  test('a bad token is 403, a bad accessor is refused', async () => {
+    const bad = await vault.root('POST', 'auth/token/lookup', { token: 'hvs.nobody' })
+    expect([bad.status, bad.body.errors[0]]).toEqual([403, 'bad token'])
+    const { status, body } = await vault.root('POST', 'auth/token/lookup-accessor', { accessor: 'nobody' })
+    expect([400, 403, 404]).toContain(status)
+    expect(body.errors[0]).toContain('invalid accessor')
+  })
+})
+
+describe('renewal', () => {
+  test('an increment counts from now and may shorten', async () => {
+    const { token } = await tokenWith(vault, 'path "x" { capabilities = ["read"] }')
+    const { body } = await vault.root('POST', 'auth/token/renew', { token, increment: 120 })
+    expect(body.auth).toMatchObject({ client_token: token, lease_duration: 120, renewable: true })
+  })
+
+  test('the accessor form renews and hides the token', async () => {
+    const { accessor } = await tokenWith(vault, 'path "x" { capabilities = ["read"] }')
+    const { status, body } = await vault.root('POST', 'auth/token/renew-accessor', {
+      accessor,
+      increment: '90s',
+    })
+    expect(status).toBe(200)
+    expect(body.auth).toMatchObject({ client_token: '', lease_duration: 90 })
+  })
+
+  test('a token that is not renewable is refused', async () => {
+    const { token } = await tokenWith(vault, 'path "x" { capabilities = ["read"] }', { renewable: false })
+    const { status, body } = await vault.root('POST', 'auth/token/renew', { token })
+    expect([status, body.errors[0]]).toEqual([400, 'lease is not renewable'])
+  })
+
+  test('a periodic token gets its period at each renewal', async () => {
+    const { auth } = (await create({ policies: ['default'], period: '3m' })).body
+    const { body } = await vault.as(auth.client_token)('POST', 'auth/token/renew-self', { increment: '1h' })
+    expect(body.auth.lease_duration).toBe(180)
+  })
+})
+
+describe('the end of a token', () => {
+  const mayCreate = 'path "auth/token/create" { capabilities = ["update"] }'
+
+  test.each(['revoke', 'revoke-accessor'])('%s ends it and all its descendants', async (route) => {
+    const parent = await tokenWith(vault, mayCreate)
+    const child = (await parent.call('POST', 'auth/token/create', {})).body.auth
+    const grandchild = (await vault.as(child.client_token)('POST', 'auth/token/create', {})).body.auth
+    const body = { token: parent.token, accessor: parent.accessor }
+    expect((await vault.root('POST', `auth/token/${route}`, body)).status).toBe(204)
+    for (const token of [parent.token, child.client_token, grandchild.client_token])
+      expect(await isAlive(token)).toBe(false)
+  })
+
+  test('revoke-self needs default or a policy, and then 403 follows', async () => {
+    const { auth } = (await create({ policies: ['default'] })).body
+    expect((await vault.as(auth.client_token)('POST', 'auth/token/revoke-self')).status).toBe(204)
+    expect((await vault.as(auth.client_token)('GET', 'auth/token/lookup-self')).status).toBe(403)
+  })
+
+  test('an orphan outlives who made it', async () => {
+    const maker = await tokenWith(
+      vault,
+      'path "auth/token/create-orphan" { capabilities = ["update", "sudo"] }',
+    )
+    const { auth } = (await maker.call('POST', 'auth/token/create-orphan', {})).body
+    expect(auth.orphan).toBe(true)
+    await vault.root('POST', 'auth/token/revoke', { token: maker.token })
+    expect(await isAlive(auth.client_token)).toBe(true)
+  })
+
+  test('revoke-prefix of a role ends what the role made', async () => {
+    const role = vault.unique('role')
+    await vault.root('POST', `auth/token/roles/${role}`, { allowed_policies: ['x'] })
+    const { auth } = (await vault.root('POST', `auth/token/create/${role}`, {})).body
+    const { status } = await vault.root('PUT', `sys/leases/revoke-prefix/auth/token/create/${role}`, {
+      sync: true,
+    })
+    expect([200, 202, 204]).toContain(status)
+    expect(await isAlive(auth.client_token)).toBe(false)
+  })
+
+  test('the last use ends a counted token, also when it was denied', async () => {
+    const { call, token } = await tokenWith(
+      vault,
+      'path "auth/token/lookup-self" { capabilities = ["read"] }',
+      { num_uses: 2 },
+    )
+    expect((await call('GET', 'auth/token/lookup-self')).status).toBe(200)
+    expect((await call('GET', 'some/thing')).status).toBe(403)
+    expect(await isAlive(token)).toBe(false)
+  })
+
+  test('the end of its time ends it', async () => {
+    const { token } = await tokenWith(vault, 'path "x" { capabilities = ["read"] }', { ttl: '1s' })
+    expect(await isAlive(token)).toBe(true)
+    await expect.poll(() => isAlive(token), { timeout: 5000 }).toBe(false)
+  })
+
+  test('what is unknown is no error to revoke', async () => {
+    expect((await vault.root('POST', 'auth/token/revoke', { token: 'hvs.nobody' })).status).toBe(204)
+    const { status } = await vault.root('POST', 'auth/token/revoke-accessor', { accessor: 'nobody' })
+    expect([200, 400]).toContain(status)
+  })
+})

@@ -1,0 +1,118 @@
+import { describe, expect, test } from 'vitest'
+import { agentOf, levels, openWorld } from '../support/contexts.ts'
+import { aliveOf } from '../support/residue.ts'
+import { frames } from '../support/hostile-frames.ts'
+
+const HOSTILE = agentOf(`
+  const never = new Promise(() => {})
+  switch (input.do) {
+    case 'never': return never
+    case 'busy': for (;;);
+    case 'obey': return new Promise((_, no) => ctx.signal.addEventListener('abort', () => no(ctx.signal.reason)))
+    case 'buffers': { const all = []; for (;;) all.push(Buffer.alloc(4e6, 1)) }
+    case 'heap': { const all: any[] = []; for (;;) all.push({ a: [1, 2, 3], b: 'x' + all.length }) }
+    case 'exit': process.exit(0)
+    case 'abort': process.abort()
+    case 'throw': throw new TypeError('no such thing')
+    case 'late-throw': setTimeout(() => { throw new Error('late') }, 5); return never
+    case 'flood': for (;;) console.log('x'.repeat(1000))
+    case 'frame': { const bytes = Buffer.from(input.frame, 'base64'); fs.writeSync(3, bytes); return never }
+    case 'bigint': return 1n
+    case 'large': return 'x'.repeat(2 ** 21)
+    case 'circular': { const a: any = {}; a.a = a; return a }
+    case 'spawn': {
+      const { spawn } = await import('node:child_process')
+      const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { detached: true, stdio: 'ignore' })
+      await new Promise((yes, no) => child.once('spawn', yes).once('error', no))
+      child.unref()
+      return child.pid
+    }
+    default: return 'fine'
+  }
+`)
+
+describe.each(levels)('I2 bounded, at level %s', (level) => {
+  test('an attempt that never returns or never yields ends at its timeout', async () => {
+    await using world = await openWorld({ level, source: HOSTILE, spares: 2, limits: { timeoutMs: 300 } })
+    for (const what of ['never', 'busy', 'obey']) {
+      const begin = Date.now()
+      const { outcome, receipt } = await world.run({ do: what })
+      expect([what, outcome, receipt.endedBy]).toEqual([what, 'timed-out', 'timeout'])
+      expect(Date.now() - begin).toBeLessThan(2500)
+    }
+  })
+
+  test('memory of any kind past the limit ends as out-of-memory', async () => {
+    await using world = await openWorld({ level, source: HOSTILE, spares: 2 })
+    for (const what of ['buffers', 'heap']) {
+      const { outcome, receipt } = await world.run({ do: what })
+      expect([what, outcome]).toEqual([what, 'out-of-memory'])
+      expect(receipt.peakBytes).toBeLessThanOrEqual(51e6)
+    }
+    expect(await world.run({})).toMatchObject({ outcome: 'completed', result: 'fine' })
+  })
+
+  test('a process that ends itself or crashes is a failure of its own type', async () => {
+    await using world = await openWorld({ level, source: HOSTILE, spares: 2 })
+    const end = async (what: string) => {
+      const { outcome, error } = await world.run({ do: what })
+      return [outcome, error?.type]
+    }
+    expect(await end('exit')).toEqual(['failed', 'exited'])
+    expect(await end('abort')).toEqual(['failed', 'crashed'])
+    expect(await end('throw')).toEqual(['failed', 'TypeError'])
+    expect(await end('late-throw')).toEqual(['failed', 'Error'])
+    expect(await end('flood')).toEqual(['failed', 'output-limit'])
+    expect(await end('large')).toEqual(['failed', 'result-too-large'])
+    expect(await end('bigint')).toEqual(['failed', 'invalid-output'])
+    expect(await end('circular')).toEqual(['failed', 'invalid-output'])
+  })
+
+  test('a stack names the line of the TypeScript file', async () => {
+    await using world = await openWorld({ level, source: HOSTILE })
+    const { error } = await world.run({ do: 'throw' })
+    expect(error?.stack).toMatch(/agent\.ts:15:/)
+  })
+
+  test('garbage on the channel ends that attempt alone', async () => {
+    await using world = await openWorld({ level, source: HOSTILE, spares: 3, limits: { timeoutMs: 1000 } })
+    for (const [name, frame] of Object.entries(frames)) {
+      const [bad, good] = await Promise.all([
+        world.run({ do: 'frame', frame: frame.bytes.toString('base64') }),
+        world.run({}),
+      ])
+      expect([name, bad.outcome, bad.error?.type]).toEqual([name, ...frame.end])
+      expect([name, good.outcome]).toEqual([name, 'completed'])
+    }
+  })
+
+  test('what an attempt started in a session of its own is gone with it', async () => {
+    await using world = await openWorld({ level, source: HOSTILE, permissions: ['child-process'] })
+    const { outcome, receipt, error } = await world.run({ do: 'spawn' })
+    expect([outcome, error]).toEqual(['completed', undefined])
+    expect(receipt.leftOver).toBe(0)
+    if (process.getuid!() === 0) expect(aliveOf(receipt.uid)).toEqual([])
+  })
+
+  test('without the permission no process can be started', async () => {
+    await using world = await openWorld({ level, source: HOSTILE })
+    const { outcome, error } = await world.run({ do: 'spawn' })
+    expect([outcome, error?.message]).toEqual(['failed', expect.stringContaining('restricted')])
+  })
+
+  test('an abort ends the attempt as cancelled or interrupted within its grace', async () => {
+    await using world = await openWorld({ level, source: HOSTILE, spares: 2 })
+    const cancelled = await world.run({ do: 'busy' }, {}, AbortSignal.timeout(50))
+    expect([cancelled.outcome, cancelled.receipt.endedBy]).toEqual(['cancelled', 'aborted'])
+    const interrupted = await world.run({ do: 'never' }, {}, AbortSignal.abort('interrupted'))
+    expect([interrupted.outcome, interrupted.receipt.endedBy]).toEqual(['interrupted', 'aborted'])
+  })
+
+  test('a launcher that is killed interrupts its attempts and leaves no process', async () => {
+    await using world = await openWorld({ level, source: HOSTILE })
+    const running = world.run({ do: 'never' }, { started: () => process.kill(world.launcher.pid, 'SIGKILL') })
+    const { outcome, receipt } = await running
+    expect(outcome).toBe('interrupted')
+    if (process.getuid!() === 0) await expect.poll(() => aliveOf(receipt.uid)).toEqual([])
+  })
+})

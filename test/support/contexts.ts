@@ -1,0 +1,103 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { tmpdir } from 'node:os'
+import {
+  type AttemptEnd,
+  type AttemptEvents,
+  bundleAgent,
+  buildChildEntry,
+  type ContextLimits,
+  ContextPool,
+  type Context,
+  openLauncher,
+  type LauncherLink,
+  probeLevels,
+  type PoolOptions,
+} from '#lib/context'
+import { silentLog } from '#lib/runtime'
+import type { Level } from '#lib/wire'
+
+/** The levels that this host gives. */
+export const levels: Level[] = (await probeLevels()).filter((one) => one.available).map((one) => one.level)
+
+export const TRACEPARENT = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
+const LIMITS: ContextLimits = {
+  memoryBytes: 50e6,
+  timeoutMs: 10_000,
+  graceMs: 500,
+  outputBytes: 100_000,
+  loadTimeoutMs: 10_000,
+}
+
+/** A folder of its own with an agent file in it. */
+export function agentFolder(source: string): { root: string; file: string } & Disposable {
+  const root = mkdtempSync(join(tmpdir(), 'tb-agent-'))
+  const file = join(root, 'agent.ts')
+  writeFileSync(file, source)
+  return { root, file, [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true }) }
+}
+
+export interface World extends AsyncDisposable {
+  pool: ContextPool
+  launcher: LauncherLink
+  /** One attempt in a fresh context. */
+  run(input: unknown, on?: AttemptEvents, signal?: AbortSignal): Promise<AttemptEnd & { context: Context }>
+}
+
+export interface WorldOptions {
+  level: Level
+  source: string
+  limits?: Partial<ContextLimits>
+  permissions?: PoolOptions['permissions']
+  brokerSocket?: string
+  spares?: number
+  memory?: unknown
+}
+
+/** A launcher and a pool of contexts that hold one agent. */
+export async function openWorld(options: WorldOptions): Promise<World> {
+  const { level, source, limits, permissions = [], brokerSocket, spares = 1 } = options
+  const folder = agentFolder(source)
+  const runtimeDir = join(folder.root, 'run')
+  mkdirSync(runtimeDir, { mode: 0o700 })
+  const bundle = await bundleAgent(folder)
+  const entry = await buildChildEntry()
+  const broker = brokerSocket ? { brokerSocket } : {}
+  const launcher = await openLauncher({ level, runtimeDir, entry, ...broker })
+  const all = { ...LIMITS, ...limits }
+  const pool = await ContextPool.open({
+    launcher,
+    bundle,
+    limits: all,
+    permissions,
+    spares,
+    maxContexts: 8,
+    log: silentLog,
+  })
+  return {
+    pool,
+    launcher,
+    async run(input, on = {}, signal = new AbortController().signal) {
+      const context = await pool.acquire()
+      return { context, ...(await context.run(task(input, options.memory), on, signal)) }
+    },
+    async [Symbol.asyncDispose]() {
+      await pool[Symbol.asyncDispose]()
+      await launcher[Symbol.asyncDispose]()
+      folder[Symbol.dispose]()
+    },
+  }
+}
+
+export function task(input: unknown, memory?: unknown) {
+  const request = { id: 'probe.1', attempt: 1, agentType: 'probe', tenant: 'default', metadata: { a: 'b' } }
+  return { request, input, traceparent: TRACEPARENT, ...(memory === undefined ? {} : { memory }) }
+}
+
+/** An agent whose body is `code`; `input` and `ctx` are in scope. */
+export const agentOf = (code: string, before = '') => `
+import { defineAgent } from 'threadbound/agent'
+import * as fs from 'node:fs'
+${before}
+export default defineAgent({ async run(input: any, ctx) { ${code} } })
+`

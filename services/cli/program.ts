@@ -1,10 +1,12 @@
 import { Command, Option } from 'commander'
-import { agents } from './commands/agents.ts'
-import { check } from './commands/check.ts'
-import { demo } from './commands/demo.ts'
-import { enqueue, request } from './commands/requests.ts'
-import { trace } from './commands/trace.ts'
-import { up } from './commands/up.ts'
+import type { EnqueueFlags } from './commands/requests.ts'
+import type { UpFlags } from './commands/up.ts'
+import type { TargetOptions } from './target.ts'
+
+interface JsonFlag {
+  json?: boolean
+}
+type Flags = TargetOptions & JsonFlag
 
 const DEFAULT_PORT = '7420'
 const DEFAULT_DATA = '.threadbound'
@@ -32,11 +34,21 @@ function running(program: Command): void {
     .option('--data <dir>', 'data directory', DEFAULT_DATA)
     .option('--port <n>', "the producer's port; the console takes the next; 0: any free ones", DEFAULT_PORT)
     .addOption(isolation)
-    .action(up)
+    .action(async (flags: UpFlags) => (await load.up()).up(flags))
   json(program.command('demo'))
     .description('run the demo requests through a cluster of their own')
-    .action(demo)
-  json(program.command('check')).description('validate a cluster file').argument('<file>').action(check)
+    .action(async (flags: JsonFlag) => (await load.demo()).demo(flags))
+  json(program.command('check')).description('validate a cluster file').argument('<file>').action(async (file: string, flags: JsonFlag) => (await load.check()).check(file, flags))
+}
+
+/** Loads a command when it runs: each brings libraries that the others need not wait for. */
+const load = {
+  up: () => import('./commands/up.ts'),
+  demo: () => import('./commands/demo.ts'),
+  check: () => import('./commands/check.ts'),
+  requests: () => import('./commands/requests.ts'),
+  trace: () => import('./commands/trace.ts'),
+  agents: () => import('./commands/agents.ts'),
 }
 
 function requests(program: Command): void {
@@ -46,13 +58,13 @@ function requests(program: Command): void {
     .requiredOption('--input <json>', 'JSON, @FILE, or - for stdin')
     .option('--wait', 'wait for its end')
     .option('--timeout <duration>', 'how long to wait', '60s')
-    .action(enqueue)
-  target(program.command('request')).description('show a request').argument('<id>').action(request)
+    .action(async (agent: string, flags: EnqueueFlags) => (await load.requests()).enqueue(agent, flags))
+  target(program.command('request')).description('show a request').argument('<id>').action(async (id: string, flags: Flags) => (await load.requests()).request(id, flags))
   target(program.command('trace'))
     .description('show the span tree of a request or a trace')
     .argument('<id>', 'request id or trace id')
-    .action(trace)
-  target(program.command('agents')).description('show the agent types').action(agents)
+    .action(async (id: string, flags: Flags) => (await load.trace()).trace(id, flags))
+  target(program.command('agents')).description('show the agent types').action(async (flags: Flags) => (await load.agents()).agents(flags))
 }
 
 const json = (command: Command) => command.option('--json', 'JSON on stdout')

@@ -1,7 +1,7 @@
 import { messageOf, untilSignal } from '#lib/runtime'
 import { StoppingError } from './supervision/index.ts'
 import { openCluster } from './up/open-cluster.ts'
-import { readUpOptions } from './up/options.ts'
+import { readUpOptions, UpOptionsError } from './up/options.ts'
 import { readyText } from './up/ready-text.ts'
 
 process.umask(0o077)
@@ -19,6 +19,6 @@ try {
   await signalled
 } catch (error) {
   if (!(error instanceof StoppingError)) say(error instanceof Error ? error.message : messageOf(error))
-  process.exitCode = stop.signal.aborted ? 0 : 1
+  process.exitCode = stop.signal.aborted ? 0 : error instanceof UpOptionsError ? 2 : 1
 }
 process.exit()

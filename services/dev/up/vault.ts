@@ -29,7 +29,11 @@ export async function startVault(stage: Stage, cluster: Cluster, ground: Ground)
     name: 'vault',
     folder: 'dev/vault',
     stopPhase: STOP_PHASE.vault,
-    config: (previous) => ({ port: portFor(previous, 0), rootTokenFile }),
+    config: (previous) => ({
+      port: portFor(previous, 0),
+      rootTokenFile,
+      environment: cluster.environment,
+    }),
     async afterReady(facts) {
       const access = { address: urlOf(facts, 'vault'), rootToken }
       const { databasesLeftOut } = await bootstrapVault(access, cluster, ground.standIns.values)

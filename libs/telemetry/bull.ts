@@ -65,6 +65,7 @@ function fromMetadata(metadata: string): Context {
   return traceparent ? contextOf(traceparent).setValue(CREATION, traceparent) : ROOT_CONTEXT
 }
 
+/** While a job is processed: the job's own. BullMQ 6.7 stores it on a failure and does not read it back yet; when it does, attempts must not nest. */
 function metadataOf(of: Context): string {
   const creation = of.getValue(CREATION)
   if (typeof creation === 'string') return creation

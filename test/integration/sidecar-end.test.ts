@@ -37,9 +37,11 @@ describe('I6: the end of a grant', () => {
 
   test('when the worker’s connection is gone', async () => {
     const { worker, context, user } = await withRelay()
+    const startedAt = Date.now()
     worker.close()
     await context.closed()
     await dropped(user)
+    expect(Date.now() - startedAt).toBeLessThan(2000)
   })
 
   test('when its time and a second are over', async () => {

@@ -38,7 +38,10 @@ function running(program: Command): void {
   json(program.command('demo'))
     .description('run the demo requests through a cluster of their own')
     .action(async (flags: JsonFlag) => (await load.demo()).demo(flags))
-  json(program.command('check')).description('validate a cluster file').argument('<file>').action(async (file: string, flags: JsonFlag) => (await load.check()).check(file, flags))
+  json(program.command('check'))
+    .description('validate a cluster file')
+    .argument('<file>')
+    .action(async (file: string, flags: JsonFlag) => (await load.check()).check(file, flags))
 }
 
 /** Loads a command when it runs: each brings libraries that the others need not wait for. */
@@ -59,12 +62,17 @@ function requests(program: Command): void {
     .option('--wait', 'wait for its end')
     .option('--timeout <duration>', 'how long to wait', '60s')
     .action(async (agent: string, flags: EnqueueFlags) => (await load.requests()).enqueue(agent, flags))
-  target(program.command('request')).description('show a request').argument('<id>').action(async (id: string, flags: Flags) => (await load.requests()).request(id, flags))
+  target(program.command('request'))
+    .description('show a request')
+    .argument('<id>')
+    .action(async (id: string, flags: Flags) => (await load.requests()).request(id, flags))
   target(program.command('trace'))
     .description('show the span tree of a request or a trace')
     .argument('<id>', 'request id or trace id')
     .action(async (id: string, flags: Flags) => (await load.trace()).trace(id, flags))
-  target(program.command('agents')).description('show the agent types').action(async (flags: Flags) => (await load.agents()).agents(flags))
+  target(program.command('agents'))
+    .description('show the agent types')
+    .action(async (flags: Flags) => (await load.agents()).agents(flags))
 }
 
 const json = (command: Command) => command.option('--json', 'JSON on stdout')

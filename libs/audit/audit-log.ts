@@ -43,6 +43,7 @@ export class AuditLog implements AsyncDisposable {
   #waiting: Waiting[] = []
   #writing: Promise<void> | undefined
   #lost = 0
+  #dirty = false
 
   private constructor(options: AuditLogOptions, handle: FileHandle, head: Head) {
     this.#file = options.file
@@ -90,15 +91,25 @@ export class AuditLog implements AsyncDisposable {
   async #write(batch: Waiting[]): Promise<void> {
     const { text, head } = this.#format(batch)
     try {
+      await this.#cutBack()
+      this.#dirty = true
       await this.#handle.appendFile(text)
       await this.#handle.datasync()
+      this.#dirty = false
       this.#head = head
       this.#lost = 0
       for (const { done } of batch) done.resolve()
     } catch (cause) {
-      await this.#handle.truncate(this.#head.bytes).catch(() => {})
+      await this.#cutBack().catch(() => {})
       for (const { done } of batch) done.reject(new AuditUnavailableError(this.#file, { cause }))
     }
+  }
+
+  /** Removes what a failed write left. While even that fails, nothing more is written. */
+  async #cutBack(): Promise<void> {
+    if (!this.#dirty) return
+    await this.#handle.truncate(this.#head.bytes)
+    this.#dirty = false
   }
 
   #format(batch: Waiting[]): { text: string; head: Head } {

@@ -15,9 +15,13 @@ export function hashOf(line: string): string {
   return createHash('sha256').update(line).digest('hex')
 }
 
-/** The text of a line. The chain's own fields come last, so that no event field can take their place. */
+/**
+ * The text of a line. The chain's own fields come last, so that no event field can take their place. JSON leaves
+ * U+2028 and U+2029 as they are, and line readers break lines there, so they are escaped.
+ */
 export function formatLine(fields: object, chain: ChainedLine): string {
-  return JSON.stringify({ ...fields, ...chain })
+  const text = JSON.stringify({ ...fields, ...chain })
+  return text.replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029')
 }
 
 /** Reads a line's own place in the chain; undefined when it is no line of ours. */

@@ -1,5 +1,7 @@
 import { PermanentError } from '#lib/runtime'
 
+const MAX_TEXT = 2048
+
 /** One fact for the record. Only what has a name here, or is a plain value, can be written; never a secret's value. */
 export interface AuditEvent {
   /** What was done: `grant`, `deny`, `read`, `lease`, `revoke`, `mint`, `login`, `egress`. */
@@ -27,13 +29,15 @@ export class AuditEventError extends PermanentError {
   }
 }
 
-/** The event's fields without the undefined ones. @throws AuditEventError */
+/** The event's fields without the undefined ones, long texts clipped: an agent cannot fill the disk. @throws AuditEventError */
 export function plainFields(event: AuditEvent): Record<string, string | number | boolean> {
   const fields: Record<string, string | number | boolean> = {}
   for (const [name, value] of Object.entries(event)) {
     if (value === undefined) continue
     if (!['string', 'number', 'boolean'].includes(typeof value)) throw new AuditEventError(name)
-    fields[name] = value
+    fields[name] = typeof value === 'string' ? clipped(value) : value
   }
   return fields
 }
+
+const clipped = (text: string) => (text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text)

@@ -29,7 +29,7 @@ export async function fence(options: FenceOptions): Promise<Plugin> {
       build.onResolve({ filter: /.*/ }, async (args) => {
         if (args.pluginData === SKIP || args.kind === 'entry-point') return undefined
         if (args.path === 'threadbound/agent') return { path: options.agentEntry }
-        if (args.path === options.own && args.importer === 'threadbound-entry.js')
+        if (args.path === options.own && args.importer.endsWith('threadbound-entry.js'))
           return { path: options.own }
         return judge(build, args, folders)
       })

@@ -1,8 +1,9 @@
-type Esbuild = typeof import('esbuild')
+import type * as Esbuild from 'esbuild'
+
 let users = 0
 
 /** Runs a build. esbuild's service process ends with the last build that is under way. */
-export async function withBundler<T>(use: (esbuild: Esbuild) => Promise<T>): Promise<T> {
+export async function withBundler<T>(use: (esbuild: typeof Esbuild) => Promise<T>): Promise<T> {
   users++
   const esbuild = await import('esbuild')
   try {

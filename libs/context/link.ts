@@ -68,7 +68,12 @@ export class LauncherLink implements AsyncDisposable {
     const { level, brokerSocket, entry, aliveTimeoutMs = 25_000 } = options
     const config = { t: 'config' as const, level, contextSocket, entry, aliveTimeoutMs }
     const link = new LauncherLink(spawnLauncher(), brokerSocket ? { ...config, brokerSocket } : config)
-    link.memoryBy = await link.#opened.promise
+    try {
+      link.memoryBy = await link.#opened.promise
+    } catch (error) {
+      await link[Symbol.asyncDispose]()
+      throw error
+    }
     link.#alive = setInterval(() => link.send({ t: 'alive' }), aliveTimeoutMs / 5).unref()
     return link
   }

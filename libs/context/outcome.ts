@@ -25,7 +25,7 @@ export interface Facts {
 
 /** What allocators say when RLIMIT_DATA stops them; V8's own end is the receipt's. */
 const NO_MEMORY =
-  /Array buffer allocation failed|ERR_MEMORY_ALLOCATION_FAILED|could not allocate memory|ENOMEM/
+  /Array buffer allocation failed|Failed to allocate memory|ERR_MEMORY_ALLOCATION_FAILED|could not allocate memory|ENOMEM/
 
 /** Judges an attempt: first what cut it short, then what it broke, then what it said, then how its process ended. */
 export function conclude(facts: Facts): AttemptEnd {

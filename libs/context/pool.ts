@@ -32,6 +32,7 @@ interface Waiter {
 
 const SPARE_AGE_MS = 600_000
 const STARTS_AT_ONCE = 4
+const SPARE_DELAY_MS = 15
 const BACKOFF_MS = 100
 const MAX_BACKOFF_MS = 10_000
 /** Failed starts in a row after which those who wait are told. */
@@ -48,6 +49,7 @@ export class ContextPool implements AsyncDisposable {
   readonly #starts = new Set<Promise<void>>()
   #failures = 0
   #resting = false
+  #soon: NodeJS.Timeout | undefined
 
   private constructor(pool: PoolOptions, listener: ContextListener) {
     this.#pool = pool
@@ -103,7 +105,14 @@ export class ContextPool implements AsyncDisposable {
       this.#active.add(context)
       this.#waiters.shift()!.resolve(context)
     }
-    this.#fill()
+    if (this.#waiters.length > 0) this.#fill()
+    else this.#fillSoon()
+  }
+
+  /** A start costs the launcher milliseconds: first those who have a context may begin. */
+  #fillSoon(): void {
+    clearTimeout(this.#soon)
+    this.#soon = setTimeout(() => this.#fill(), SPARE_DELAY_MS).unref()
   }
 
   #fill(): void {
@@ -168,6 +177,7 @@ export class ContextPool implements AsyncDisposable {
   /** Ends every context and closes the socket. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new Error('the pool is closed'))
+    clearTimeout(this.#soon)
     this.#refuseAll(this.#stop.signal.reason)
     await Promise.all(this.#starts)
     const all = [...this.#spares.keys(), ...this.#active]

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis'
 import { messageOf, readCredential, silentLog, type Log, type RedisConfig } from '#lib/runtime'
-import { isRedisUnavailable, RedisUnavailableError } from './errors.ts'
+import { isRedisUnavailable, RedisRefusedError, RedisUnavailableError } from './errors.ts'
 import { checkRedis } from './redis-checks.ts'
 
 /**
@@ -32,15 +32,23 @@ export async function openRedis(
   { log = silentLog }: { log?: Log } = {},
 ): Promise<Redis> {
   const redis = connect(config, role)
-  watch(redis, log)
+  const lastError = watch(redis, log)
   try {
     await redis.connect()
     await checkRedis(redis, log)
     return redis
   } catch (error) {
     redis.disconnect()
-    throw isRedisUnavailable(error) ? new RedisUnavailableError({ cause: error }) : error
+    throw reasonOf(config, error, lastError())
   }
+}
+
+/** ioredis says only that the connection is closed; its last 'error' event says why. */
+function reasonOf({ user }: RedisConfig, error: unknown, lastError: unknown): unknown {
+  const denied = [error, lastError].map(messageOf).find((text) => /^(NOAUTH|WRONGPASS|NOPERM)/.test(text))
+  if (denied)
+    return new RedisRefusedError(`Redis refuses user "${user ?? 'default'}": ${denied}`, { cause: error })
+  return isRedisUnavailable(error) ? new RedisUnavailableError({ cause: lastError ?? error }) : error
 }
 
 function connect(config: RedisConfig, role: RedisRole): Redis {
@@ -56,15 +64,16 @@ function connect(config: RedisConfig, role: RedisRole): Redis {
   return new Redis(config.url ?? 'redis://127.0.0.1:6379', options)
 }
 
-/** An 'error' event without a listener would end the process. */
-function watch(redis: Redis, log: Log): void {
-  let away = false
+/** An 'error' event without a listener would end the process. Gives what was last heard. */
+function watch(redis: Redis, log: Log): () => unknown {
+  let away: unknown
   redis.on('error', (error: unknown) => {
-    if (!away) log.warn({ error: messageOf(error) }, 'redis connection lost')
-    away = true
+    if (away === undefined) log.warn({ error: messageOf(error) }, 'redis connection lost')
+    away = error
   })
   redis.on('ready', () => {
-    if (away) log.info({}, 'redis connection is back')
-    away = false
+    if (away !== undefined) log.info({}, 'redis connection is back')
+    away = undefined
   })
+  return () => away
 }

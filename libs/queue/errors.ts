@@ -38,7 +38,7 @@ export class ExpiredJobError extends PermanentError {
   }
 }
 
-/** This Redis must not hold queues: too old, or it may evict jobs. */
+/** This Redis must not hold queues: too old, or it may evict jobs; or it refuses our user. */
 export class RedisRefusedError extends PermanentError {
   override readonly name = 'RedisRefusedError'
 }
@@ -47,7 +47,8 @@ export class RedisRefusedError extends PermanentError {
 export class RedisUnavailableError extends Error {
   override readonly name = 'RedisUnavailableError'
   constructor(options?: ErrorOptions) {
-    super('Redis does not answer', options)
+    const { code } = (options?.cause ?? {}) as NodeJS.ErrnoException
+    super(`Redis does not answer${code ? ` (${code})` : ''}`, options)
   }
 }
 

@@ -14,7 +14,7 @@ export interface QueueRef {
   /** BullMQ's prefix: `{tb:<cluster>:<environment>:<agentType>}`. */
   readonly prefix: string
   /** The full key of a suffix; ours begin with `tb:`, all others are BullMQ's. */
-  key(suffix: string): string
+  readonly key: (suffix: string) => string
 }
 
 /** The queue of an agent type. Injective: no two of (cluster, environment, agent type) share a key, as names hold no colon. */

@@ -90,6 +90,7 @@ export class LeaseSet implements AsyncDisposable {
    */
   end(): Promise<number> {
     this.#stop.abort()
+    if (this.#tokens.size + this.#inFlight.size === 0) this.#ending ??= Promise.resolve(0)
     this.#ending ??= traced('revoke', { 'threadbound.agent.type': this.#options.agentType }, async (span) => {
       const revoked = await this.#end()
       span.setAttribute('threadbound.revoked_leases', revoked)
@@ -197,7 +198,10 @@ export class LeaseSet implements AsyncDisposable {
     this.#granted = 0
     for (const child of this.#tokens) {
       this.#tokens.delete(child)
-      if (await this.#within(END_BUDGET_MS, (signal) => identity.revoke(child, signal))) continue
+      if (await this.#within(END_BUDGET_MS, (signal) => identity.revoke(child, signal))) {
+        child.token.wipe()
+        continue
+      }
       log.error({ agentType, ...meta, leases }, 'leases not revoked yet; trying on until their TTL ends them')
       identity.revokeLater(child)
       return 0

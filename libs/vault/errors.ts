@@ -32,8 +32,10 @@ export interface VaultFailure {
   reason?: string | undefined
   /** Default: whether the kind passes by itself (sealed, standby, rateLimited, timeout, network, server). */
   retryable?: boolean | undefined
-  /** What the answer's Retry-After asked for. */
+  /** How long to wait at least: what the answer's Retry-After asked for. */
   retryAfterMs?: number | undefined
+  /** True when Vault says that it has done nothing, so that any call may be sent again. */
+  untouched?: boolean | undefined
 }
 
 /**
@@ -48,6 +50,7 @@ export class VaultError extends Error {
   readonly status: number | undefined
   readonly reason: string | undefined
   readonly retryAfterMs: number | undefined
+  readonly untouched: boolean
 
   constructor(failure: VaultFailure) {
     super(describe(failure))
@@ -57,6 +60,7 @@ export class VaultError extends Error {
     this.status = failure.status
     this.reason = failure.reason
     this.retryAfterMs = failure.retryAfterMs
+    this.untouched = failure.untouched === true
   }
 }
 

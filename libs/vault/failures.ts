@@ -35,7 +35,8 @@ export function failureOf(operation: string, reply: TransportReply, login: boole
   const reason = knownReason(reply.body)
   const kind = kindOf(reply.status, reason, login)
   const { status, retryAfterMs } = reply
-  return new VaultError({ kind, operation, status, reason, retryAfterMs, retryable: retryableOf(reason) })
+  if (reason?.startsWith('Upgrading')) return upgrading(operation, status, reason)
+  return new VaultError({ kind, operation, status, reason, retryAfterMs })
 }
 
 function kindOf(status: number, reason: string | undefined, login: boolean): VaultErrorKind {
@@ -48,9 +49,10 @@ function kindOf(status: number, reason: string | undefined, login: boolean): Vau
   return status >= 400 && status < 500 && status !== 412 ? 'badRequest' : 'server'
 }
 
-/** A KV mount answers 400 in its first seconds; that passes. */
-function retryableOf(reason: string | undefined): boolean | undefined {
-  return reason?.startsWith('Upgrading') ? true : undefined
+/** A fresh KV v2 mount refuses everything for its first seconds (vault-plugin-secrets-kv issue 75); that passes. */
+function upgrading(operation: string, status: number, reason: string): VaultError {
+  const passes = { retryable: true, untouched: true, retryAfterMs: 1500 }
+  return new VaultError({ kind: 'badRequest', operation, status, reason, ...passes })
 }
 
 function knownReason(body: unknown): string | undefined {

@@ -56,6 +56,9 @@ export interface DesiredVault {
  * P1: an agent type's token reads exactly the secrets of its type; no path in a policy has a wildcard.
  * P2: the sidecar's own token reads no secret: it mints by the listed roles, and ends what it minted.
  * P3: no token gets Vault's `default` policy; no minted token is renewable or outlives the sidecar's.
+ * A leased secret that no database declares (its admin secret is not there yet) has its right already, and fails until
+ * the database is planned too.
+ * @throws VaultNameError
  */
 export function planPolicies(input: PolicyInput): DesiredVault {
   const names = vaultNames(input)

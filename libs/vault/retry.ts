@@ -7,7 +7,7 @@ const MAX_DELAY_MS = 2000
 
 /** How often and how long a call may be repeated. */
 export interface RetryOptions {
-  /** False: one try (what is not idempotent must not happen twice). */
+  /** False: one try, unless Vault says that it did nothing (what is not idempotent must not happen twice). */
   idempotent: boolean
   clock: Clock
   /** From 0 to 1. */
@@ -22,10 +22,14 @@ export async function retrying<T>(options: RetryOptions, attempt: () => Promise<
     try {
       return await attempt()
     } catch (error) {
-      const again = options.idempotent && tries < TRIES && isVaultError(error) && error.retryable
-      if (!again || !(await pause(options, tries, error))) throw error
+      if (tries === TRIES || !isVaultError(error) || !mayRepeat(options, error)) throw error
+      if (!(await pause(options, tries, error))) throw error
     }
   }
+}
+
+function mayRepeat({ idempotent }: RetryOptions, error: VaultError): boolean {
+  return error.retryable && (idempotent || error.untouched)
 }
 
 async function pause(options: RetryOptions, tries: number, error: VaultError): Promise<boolean> {

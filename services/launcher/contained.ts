@@ -20,7 +20,7 @@ export interface ContainedOptions {
   room: Room
   uid: number
   entry: string
-  tell(message: FromLauncher): void
+  tell: (message: FromLauncher) => void
 }
 
 type Acquire = Extract<ToLauncher, { t: 'acquire' }>
@@ -101,7 +101,7 @@ export class Contained {
     this.#output.read('stderr', child.stderr!)
     child.once('exit', () => void this.#finish(child))
     this.#pid = await firstPid(child, command.statusFd)
-    this.#memory.load(this.#pid, limits.heapMiB * 2 ** 20 + LOAD_BYTES)
+    await this.#memory.load(this.#pid, limits.heapMiB * 2 ** 20 + LOAD_BYTES)
     if (this.#endedBy) this.#kill()
   }
 

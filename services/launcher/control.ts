@@ -21,14 +21,15 @@ export class Control {
     })
   }
 
-  /** Waits for the configuration and opens what serves it; a refusal is told and thrown. */
+  /** Waits for the configuration and opens what serves it; a refusal is told, and ends this process with its worker. */
   async open<T>(create: (config: LauncherConfig, tell: (message: FromLauncher) => void) => T): Promise<T> {
     const config = await this.#config.promise
     try {
       return create(config, (message) => this.#channel.send(message))
     } catch (error) {
       this.#channel.send({ t: 'refused', message: (error as Error).message })
-      throw error
+      await this.#closed.promise
+      process.exit(1)
     }
   }
 

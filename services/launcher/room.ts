@@ -51,8 +51,12 @@ function mountRoom(config: LauncherConfig): Room {
   const room = {
     node,
     folder,
-    contextSocket: bindSocket('worker', config.contextSocket),
-    brokerSocket: config.brokerSocket && bindSocket('sidecar', config.brokerSocket),
+    contextSocket: covered(config, config.contextSocket)
+      ? bindSocket('worker', config.contextSocket)
+      : config.contextSocket,
+    brokerSocket: covered(config, config.brokerSocket)
+      ? bindSocket('sidecar', config.brokerSocket)
+      : config.brokerSocket,
     [Symbol.dispose]: () => {},
   }
   if (config.level === 'process') for (const path of OPEN_TO_ALL) cover(path)
@@ -64,6 +68,9 @@ function openFolder(path: string, mode: number): void {
   mkdirSync(path, { recursive: true })
   chmodSync(path, mode)
 }
+
+const covered = ({ level }: LauncherConfig, socket: string | undefined): socket is string =>
+  level === 'process' && OPEN_TO_ALL.some((folder) => socket?.startsWith(`${folder}/`))
 
 /** The socket's folder stays reachable under a name of ours, whatever is covered later. It keeps its own rights. */
 function bindSocket(name: string, socket: string): string {

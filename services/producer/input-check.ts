@@ -36,7 +36,7 @@ export function inputCheck(schema: Record<string, unknown> | null): InputCheck {
 }
 
 function compile(schema: Record<string, unknown>): InputCheck {
-  const ajv = new Ajv2020({ strict: false, allErrors: false, validateFormats: false, addUsedSchema: false })
+  const ajv = new Ajv2020({ strict: false, allErrors: false, validateFormats: false })
   const { $id: _, ...anonymous } = schema
   const validate: ValidateFunction = ajv.compile(anonymous)
   const judge = (input: unknown) => (validate(input) ? undefined : faultOf(validate.errors?.[0]))

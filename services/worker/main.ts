@@ -1,12 +1,21 @@
-import { announceReady, createLog, loadConfig, untilSignal } from '#lib/runtime'
+import { loadCluster } from '#lib/cluster'
+import { announceReady, createLog, loadConfig, readCredential, untilSignal } from '#lib/runtime'
 import { openTelemetry } from '#lib/telemetry'
 import { Config } from './config.ts'
 import { openService } from './service.ts'
 
 const config = loadConfig(Config, process.env)
 const log = createLog('worker').child({ agentType: config.agentType })
-await using _telemetry = await openTelemetry({ service: 'worker', ...config.telemetry })
-await using service = await openService(config, log)
+const cluster = await loadCluster(config.clusterFile)
+const { endpoint, tokenFile } = config.telemetry
+await using _telemetry = await openTelemetry({
+  service: 'worker',
+  environment: cluster.environment,
+  endpoint,
+  token: tokenFile && readCredential(tokenFile),
+  log,
+})
+await using service = await openService({ config, cluster, log })
 announceReady()
 log.info({ slots: service.slots, level: service.level }, 'worker ready')
 const launcherGone = service.launcherGone.then(() => 'launcher-gone')

@@ -1,4 +1,4 @@
-import { type AgentType, type Cluster, loadCluster } from '#lib/cluster'
+import { type AgentType, type Cluster } from '#lib/cluster'
 import { buildChildEntry, bundleAgent, ContextPool, openLauncher } from '#lib/context'
 import {
   openQueue,
@@ -35,10 +35,15 @@ export interface Service extends AsyncDisposable {
   readonly launcherGone: Promise<void>
 }
 
+export interface ServiceOptions {
+  config: Config
+  cluster: Cluster
+  log: Log
+}
+
 /** Opens all parts of a worker in order of need; what was opened is disposed when a later part fails. */
-export async function openService(config: Config, log: Log): Promise<Service> {
+export async function openService({ config, cluster, log }: ServiceOptions): Promise<Service> {
   await using parts = new AsyncDisposableStack()
-  const cluster = await loadCluster(config.clusterFile)
   const type = agentTypeOf(cluster, config)
   const queue = queueOf({ cluster: cluster.name, environment: cluster.environment }, type.name)
   const redis = parts.adopt(await openRedis(config.redis, 'worker', { log }), (redis) => redis.disconnect())

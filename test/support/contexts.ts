@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { tmpdir } from 'node:os'
 import {
@@ -52,6 +52,8 @@ export interface WorldOptions {
   brokerSocket?: string
   spares?: number
   memory?: unknown
+  /** A folder whose packages the agent may import. */
+  packagesOf?: string
 }
 
 /** A launcher and a pool of contexts that hold one agent. */
@@ -60,6 +62,8 @@ export async function openWorld(options: WorldOptions): Promise<World> {
   const folder = agentFolder(source)
   const runtimeDir = join(folder.root, 'run')
   mkdirSync(runtimeDir, { mode: 0o700 })
+  if (options.packagesOf)
+    symlinkSync(join(options.packagesOf, 'node_modules'), join(folder.root, 'node_modules'))
   const bundle = await bundleAgent(folder)
   const entry = await buildChildEntry()
   const broker = brokerSocket ? { brokerSocket } : {}

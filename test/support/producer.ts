@@ -87,7 +87,7 @@ export function testManifest(agentType: string, more: Partial<Manifest> = {}): M
   }
 }
 
-const hash = (key: string) => createHash('sha256').update(key).digest('hex')
+export const hash = (key: string) => createHash('sha256').update(key).digest('hex')
 const apiKeys = [
   { hash: hash(KEYS.shop), caller: 'shop', tenant: 'acme' },
   { hash: hash(KEYS.other), caller: 'spy', tenant: 'rival' },

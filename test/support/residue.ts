@@ -11,3 +11,28 @@ export function aliveOf(uid: number): string[] {
     }
   })
 }
+
+/** What contexts could leave on a host: cgroups of launchers that are gone, their mounts, and folders of theirs. */
+export function residueOf(launcherPid: number): string[] {
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .filter((line) => line.includes('/run/threadbound'))
+  const groups = [...groupsBelow('/sys/fs/cgroup/memory'), ...groupsBelow('/sys/fs/cgroup')]
+  return [
+    ...mounts,
+    ...groups.filter((path) => path.includes(`threadbound-${launcherPid}`)),
+    ...launcherFolders(),
+  ]
+}
+
+const launcherFolders = () => {
+  const folder = statSync('/run/threadbound/launcher', { throwIfNoEntry: false })
+  return folder ? readdirSync('/run/threadbound/launcher') : []
+}
+
+function groupsBelow(folder: string, depth = 3): string[] {
+  if (depth === 0 || !statSync(folder, { throwIfNoEntry: false })) return []
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .flatMap((entry) => [`${folder}/${entry.name}`, ...groupsBelow(`${folder}/${entry.name}`, depth - 1)])
+}

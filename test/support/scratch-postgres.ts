@@ -68,9 +68,10 @@ export async function openScratchPostgres(): Promise<ScratchPostgres> {
   }
 }
 
+const idOf = (flag: string) => Number(execFileSync('id', [flag, 'postgres']).toString())
+
 function postgresUser(): { uid?: number; gid?: number } {
-  const id = (flag: string) => Number(execFileSync('id', [flag, 'postgres']).toString())
-  return { uid: id('-u'), gid: id('-g') }
+  return { uid: idOf('-u'), gid: idOf('-g') }
 }
 
 async function freePort(): Promise<number> {

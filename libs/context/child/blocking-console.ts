@@ -9,10 +9,10 @@ interface Handled {
  */
 export function makeConsoleBlocking(): void {
   for (const name of ['stdout', 'stderr'] as const) {
-    const { get } = Object.getOwnPropertyDescriptor(process, name)!
+    const own = Object.getOwnPropertyDescriptor(process, name)!
     let stream: NodeJS.WriteStream | undefined
     const open = () => {
-      const opened = get!.call(process) as NodeJS.WriteStream
+      const opened = own.get!.call(process) as NodeJS.WriteStream
       ;(opened as Handled)._handle?.setBlocking?.(true)
       return opened
     }

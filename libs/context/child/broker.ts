@@ -49,7 +49,7 @@ export class Broker {
   errorOf(status: number, text: string): BrokerError {
     try {
       const { error } = JSON.parse(text) as { error: { type: string; message: string } }
-      return new this.BrokerError(String(error.type), String(error.message))
+      return new this.BrokerError(error.type, error.message)
     } catch {
       return new this.BrokerError('upstream', `the broker answered ${status}`)
     }

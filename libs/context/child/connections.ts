@@ -42,7 +42,15 @@ export class Connections {
 
   /** A connection for a small request, or one to hold. @throws BrokerError `too-many-connections`, `broker-gone` */
   async take(use: Use): Promise<Connection> {
-    return this.#hand(await this.#slot(use))
+    const slot = await this.#slot(use)
+    try {
+      return this.#hand(slot)
+    } catch {
+      slot.dead = true
+      slot.use = undefined
+      this.#next()
+      throw new this.#error('broker-gone', 'this context has no connection to a broker')
+    }
   }
 
   /** True when a stream could have a connection now. */

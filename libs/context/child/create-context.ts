@@ -41,11 +41,11 @@ type Level = Extract<FromContext, { t: 'log' }>['level']
 /** A line that cannot travel loses its fields, not its message. */
 function createLog(port: Port): AgentLog {
   const at = (level: Level) => (fields: object, message: string) => {
-    const line = { t: 'log' as const, level, message: String(message).slice(0, 10_000), atMs: Date.now() }
+    const line = { t: 'log' as const, level, message: message.slice(0, 10_000), atMs: Date.now() }
     try {
       port.send({ ...line, fields: fields as Record<string, unknown> })
     } catch (error) {
-      port.send({ ...line, fields: { fieldsDropped: String((error as Error).message) } })
+      port.send({ ...line, fields: { fieldsDropped: (error as Error).message } })
     }
   }
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }

@@ -40,7 +40,7 @@ export function wireError(thrown: unknown): WireError {
   if (!(thrown instanceof Error)) return { type: 'Error', message: String(thrown).slice(0, TEXT_CHARACTERS) }
   const { type } = thrown as { type?: unknown }
   return {
-    type: (typeof type === 'string' ? type : String(thrown.name)).slice(0, 200),
+    type: (typeof type === 'string' ? type : thrown.name).slice(0, 200),
     message: explain(thrown).slice(0, TEXT_CHARACTERS),
     ...(typeof thrown.stack === 'string' ? { stack: thrown.stack.slice(0, TEXT_CHARACTERS) } : {}),
   }
@@ -49,6 +49,6 @@ export function wireError(thrown: unknown): WireError {
 /** A schema's error names each field; any other its message. */
 function explain(error: Error): string {
   const { issues } = error as { issues?: { path?: PropertyKey[]; message: string }[] }
-  if (!Array.isArray(issues)) return String(error.message)
+  if (!Array.isArray(issues)) return error.message
   return issues.map(({ path, message }) => `${path?.join('.') || 'value'}: ${message}`).join('; ')
 }

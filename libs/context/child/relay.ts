@@ -21,7 +21,7 @@ export class Relay extends Duplex {
 
   /** Takes a driver's port and host and does not need them. Emits `connect`. */
   connect(): this {
-    this.#opened().catch(() => {})
+    void this.#with(() => {})
     return this
   }
   setNoDelay = (): this => this
@@ -31,30 +31,29 @@ export class Relay extends Duplex {
   unref = (): this => this
 
   override _read(): void {
-    this.#opened().then(
-      (socket) => socket.resume(),
-      () => {},
-    )
+    void this.#with((socket) => socket.resume())
   }
 
   override _write(chunk: Buffer, _encoding: string, done: Done): void {
-    this.#opened().then((socket) => socket.write(chunk, done), done)
+    void this.#with((socket) => socket.write(chunk, done), done)
   }
 
   override _final(done: Done): void {
     if (!this.#socket) return done()
-    this.#socket.then(
-      (socket) => socket.end(() => done()),
-      () => done(),
-    )
+    void this.#with((socket) => socket.end(done), done)
   }
 
   override _destroy(error: Error | null, done: Done): void {
-    this.#socket?.then(
-      (socket) => socket.destroy(),
-      () => {},
-    )
+    if (this.#socket) void this.#with((socket) => socket.destroy())
     done(error)
+  }
+
+  async #with(use: (socket: Duplex) => unknown, failed: Done = () => {}): Promise<void> {
+    try {
+      use(await this.#opened())
+    } catch (error) {
+      failed(error as Error)
+    }
   }
 
   #opened(): Promise<Duplex> {

@@ -41,7 +41,7 @@ export class Spans {
       this.#port.send({ t: 'span', span: { ...span, endMs: now() } })
       return value
     } catch (error) {
-      const message = String((error as Error)?.message ?? error).slice(0, 1000)
+      const message = (error instanceof Error ? error.message : String(error)).slice(0, 1000)
       this.#port.send({ t: 'span', span: { ...span, endMs: now(), error: message } })
       throw error
     }

@@ -12,7 +12,7 @@ export interface MemoryKeeper extends Disposable {
 /** One context's memory. */
 export interface ContextMemory extends Disposable {
   /** Sets the limit that holds until an attempt enters. `pid`: the first process; its children inherit. */
-  load(pid: number, limitBytes: number): void
+  load(pid: number, limitBytes: number): Promise<void>
   /** From here on, everything the context adds is limited to `limitBytes`. */
   acquire(limitBytes: number): Promise<void>
   /** Highest use above the empty context; null where it is not told or no attempt has entered. */

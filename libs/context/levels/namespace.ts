@@ -45,7 +45,7 @@ export class NamespaceWalls implements Walls {
 
   command(limits: LoadLimits, uid: number): StartCommand {
     const files = ['--allow-fs-read=*', '--allow-fs-write=/tmp', '--allow-fs-write=/dev/shm']
-    const fds = [`--args`, `${ARGS_FD}`, '--seccomp', `${SECCOMP_FD}`, '--json-status-fd', `${STATUS_FD}`]
+    const fds = ['--args', `${ARGS_FD}`, '--seccomp', `${SECCOMP_FD}`, '--json-status-fd', `${STATUS_FD}`]
     return {
       file: BWRAP,
       args: [...fds, '--', INSIDE, ...nodeArguments(limits, files)],
@@ -59,25 +59,12 @@ export class NamespaceWalls implements Walls {
 /** Bubblewrap's arguments without a program. Binds are an allow-list: node and its libraries. Nothing of /etc, /sys or a home is seen. */
 export function bubblewrapArguments(node: string): string[] {
   const size = ['--size', String(TMPFS_BYTES)]
-  return [
-    ...['--unshare-all', '--unshare-user', '--disable-userns', '--die-with-parent', '--new-session'],
-    ...['--hostname', 'context', '--clearenv'],
-    ...libraries(node).flatMap((path) => ['--ro-bind', realpathSync(path), path]),
-    ...['--ro-bind', node, INSIDE, '--proc', '/proc', '--dev', '/dev'],
-    ...[
-      ...size,
-      '--tmpfs',
-      '/dev/shm',
-      '--remount-ro',
-      '/dev',
-      ...size,
-      '--tmpfs',
-      '/tmp',
-      '--remount-ro',
-      '/',
-    ],
-    ...['--chdir', '/tmp'],
-  ]
+  const namespaces =
+    '--unshare-all --unshare-user --disable-userns --die-with-parent --new-session --clearenv'
+  const binds = libraries(node).flatMap((path) => ['--ro-bind', realpathSync(path), path])
+  const devices = ['--proc', '/proc', '--dev', '/dev', ...size, '--tmpfs', '/dev/shm', '--remount-ro', '/dev']
+  const rest = [...size, '--tmpfs', '/tmp', '--remount-ro', '/', '--chdir', '/tmp', '--hostname', 'context']
+  return [...namespaces.split(' '), ...binds, '--ro-bind', node, INSIDE, ...devices, ...rest]
 }
 
 /** The files that the loader maps for a program, the loader among them. */

@@ -38,7 +38,8 @@ function probeNamespace(): LevelReport {
     tryBubblewrap()
     return { level, available: true }
   } catch (error) {
-    const said = String((error as { stderr?: unknown }).stderr ?? (error as Error).message).trim()
+    const { stderr, message } = error as Error & { stderr?: Buffer }
+    const said = (stderr?.toString() || message).trim()
     return missing(
       level,
       `bubblewrap cannot make a context here: ${said}`,
@@ -63,8 +64,6 @@ function tryBubblewrap(): void {
 }
 
 function userNamespaceRemedy(): string {
-  const is = (name: string, value: string) =>
-    existsSync(`/proc/sys/${name}`) && readFileSync(`/proc/sys/${name}`, 'utf8').trim() === value
   if (is('kernel/unprivileged_userns_clone', '0')) return 'sysctl -w kernel.unprivileged_userns_clone=1'
   if (is('user/max_user_namespaces', '0')) return 'sysctl -w user.max_user_namespaces=10000'
   if (is('kernel/apparmor_restrict_unprivileged_userns', '1'))
@@ -97,6 +96,9 @@ function probeProcess(): LevelReport {
     return missing(level, 'namespaces cannot be made here', 'give the container CAP_SYS_ADMIN')
   }
 }
+
+const is = (name: string, value: string) =>
+  existsSync(`/proc/sys/${name}`) && readFileSync(`/proc/sys/${name}`, 'utf8').trim() === value
 
 const probeThread = () =>
   missing(

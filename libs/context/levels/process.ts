@@ -19,12 +19,11 @@ export class ProcessWalls implements Walls {
   command(limits: LoadLimits, uid: number): StartCommand {
     const identity = ['--reuid', `${uid}`, '--regid', `${uid}`, '--clear-groups']
     const capabilities = ['--bounding-set=-all', '--inh-caps=-all']
+    const become = [SETPRIV, ...identity, ...capabilities]
+    const bind = [SETPRIV, '--no-new-privs', '--pdeathsig', 'KILL']
     return {
       file: UNSHARE,
-      args: [
-        ...['--net', '--ipc', SETPRIV, ...identity, ...capabilities],
-        ...[SETPRIV, '--no-new-privs', '--pdeathsig', 'KILL', this.#node, ...nodeArguments(limits, [])],
-      ],
+      args: ['--net', '--ipc', ...become, ...bind, this.#node, ...nodeArguments(limits, [])],
       fds: [],
     }
   }

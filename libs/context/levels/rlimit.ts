@@ -36,9 +36,9 @@ class RlimitContext implements ContextMemory {
     this.#over = over
   }
 
-  load(pid: number, limitBytes: number): void {
+  async load(pid: number, limitBytes: number): Promise<void> {
     this.#root = pid
-    void setDataLimit(pid, EMPTY_DATA_BYTES + limitBytes).catch(() => {})
+    await setDataLimit(pid, EMPTY_DATA_BYTES + limitBytes)
   }
 
   async acquire(limitBytes: number): Promise<void> {

@@ -32,7 +32,10 @@ export async function issueCredentials(options: CredentialRequest): Promise<Repl
   const statements = role.creation.map((statement) => fillIn(statement, { name: user, password, expiration }))
   await options.run(statements, true).catch((cause: unknown) => {
     void options.run(revocation(role, user), false).catch(() => {})
-    throw new VaultRefusal(500, oneError(`failed to execute query: ${messageOf(cause)}`))
+    throw new VaultRefusal(
+      500,
+      oneError(`failed to execute query: ${messageOf(cause).replaceAll(password, '[password]')}`),
+    )
   })
   const lease = leaseOf(options, { user, now, ms })
   leases.add(lease)

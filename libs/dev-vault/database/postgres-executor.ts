@@ -10,13 +10,17 @@ export class PostgresExecutor implements SqlExecutor {
   readonly #pools = new Map<string, Pool>()
 
   async run(connection: SqlConnection, statements: string[], options: { atomic: boolean }): Promise<void> {
-    const client = await this.#pool(connection).connect()
+    const client = await this.#pool(connection)
+      .connect()
+      .catch((error: unknown) => {
+        throw withoutSecrets(error, connection)
+      })
     try {
       await runAll(client, statements, options.atomic)
       client.release()
     } catch (error) {
       client.release(true)
-      throw withoutSecrets(error)
+      throw withoutSecrets(error, connection)
     }
   }
 
@@ -67,7 +71,8 @@ function withCredentials({ url, user, password }: SqlConnection): string {
 const keyOf = ({ url, user, password }: SqlConnection) => JSON.stringify([url, user, password])
 
 /** Postgres quotes statements, and so new passwords, in `where` and `internalQuery`: the message and code alone go on. */
-function withoutSecrets(error: unknown): Error {
+function withoutSecrets(error: unknown, { password }: SqlConnection): Error {
   const { message, code } = error as { message?: string; code?: string }
-  return new Error(code === undefined ? String(message) : `${message} (SQLSTATE ${code})`)
+  const text = String(message).replaceAll(password || /(?!)/g, '[password]')
+  return new Error(code === undefined ? text : `${text} (${code})`)
 }

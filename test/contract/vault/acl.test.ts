@@ -94,17 +94,18 @@ describe('I5 least: policies are judged', () => {
   })
 })
 
-describe('parameters', () => {
-  async function minting(parameters: string) {
-    const role = vault.unique('role')
-    await vault.root('POST', `auth/token/roles/${role}`, { allowed_policies: ['x'] })
-    const { call } = await tokenWith(
-      vault,
-      `path "auth/token/create/${role}" { capabilities = ["update"] ${parameters} }`,
-    )
-    return async (body: object) => (await call('POST', `auth/token/create/${role}`, body)).status
-  }
+/** Gives a way to mint tokens under a rule with these parameters. */
+async function minting(parameters: string) {
+  const role = vault.unique('role')
+  await vault.root('POST', `auth/token/roles/${role}`, { allowed_policies: ['x'] })
+  const { call } = await tokenWith(
+    vault,
+    `path "auth/token/create/${role}" { capabilities = ["update"] ${parameters} }`,
+  )
+  return async (body: object) => (await call('POST', `auth/token/create/${role}`, body)).status
+}
 
+describe('parameters', () => {
   test('allowed ones are the only ones, with the values they list', async () => {
     const mint = await minting('allowed_parameters = { "ttl" = ["1m", "2*"], "meta" = [] }')
     expect(await mint({})).toBe(200)

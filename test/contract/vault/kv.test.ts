@@ -149,11 +149,12 @@ describe('metadata', () => {
   })
 })
 
+const rule = (name: string, capability: string) =>
+  `path "${mount}/data/judged/${name}" { capabilities = ["${capability}"] }`
+
 describe('create and update', () => {
   test('a new secret needs create, an existing one update', async () => {
     await put('judged/old', { a: 1 })
-    const rule = (name: string, capability: string) =>
-      `path "${mount}/data/judged/${name}" { capabilities = ["${capability}"] }`
     const { call } = await tokenWith(
       vault,
       [rule('old', 'create'), rule('new', 'update'), rule('newer', 'create')].join('\n'),

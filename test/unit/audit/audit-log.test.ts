@@ -95,6 +95,33 @@ describe('I8 on record: the audit log', () => {
     expect(await verifyAudit(file)).toMatchObject({ ok: true, lines: 1 })
   })
 
+  test('no text breaks a line or fills the disk, and the log stays one that can be reopened', async () => {
+    const { file } = await setup(0)
+    {
+      await using log = await AuditLog.open({ file })
+      await log.record({ ...EVENT, caller: 'a\nb\rc\u2028d\u2029e\ud800"}\u0000' })
+      await log.record({ ...EVENT, caller: 'x'.repeat(2 ** 21) })
+    }
+    await using log = await AuditLog.open({ file })
+    await log.record(EVENT)
+    expect(await verifyAudit(file)).toMatchObject({ ok: true, lines: 3 })
+    expect((await stat(file)).size).toBeLessThan(5000)
+  })
+
+  test('while not even the torn line can be removed, nothing is written after it', async () => {
+    const { file } = await setup()
+    await using log = await AuditLog.open({ file })
+    const shared = await fileHandlePrototype(file)
+    const broken = [vi.spyOn(shared, 'datasync'), vi.spyOn(shared, 'truncate')]
+    for (const method of broken) method.mockRejectedValue(new Error('EIO'))
+    await expect(log.record(EVENT)).rejects.toThrow(AuditUnavailableError)
+    broken[0]!.mockRestore()
+    await expect(log.record(EVENT)).rejects.toThrow(AuditUnavailableError)
+    broken[1]!.mockRestore()
+    await log.record(EVENT)
+    expect(await verifyAudit(file)).toMatchObject({ ok: true, lines: 4 })
+  })
+
   test('a cut tail shows against a head kept elsewhere, not by itself', async () => {
     const { file, lines } = await setup()
     const before = await verifyAudit(file)
@@ -105,9 +132,10 @@ describe('I8 on record: the audit log', () => {
   })
 })
 
+type Disk = Record<'datasync' | 'truncate', () => Promise<void>>
 /** What all file handles share, so that a test can make the disk fail. */
-async function fileHandlePrototype(file: string): Promise<{ datasync: () => Promise<void> }> {
+async function fileHandlePrototype(file: string): Promise<Disk> {
   const handle = await open(file, 'r')
   await handle.close()
-  return Object.getPrototypeOf(handle) as { datasync: () => Promise<void> }
+  return Object.getPrototypeOf(handle) as Disk
 }

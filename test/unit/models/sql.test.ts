@@ -64,5 +64,13 @@ describe('text to SQL works from the schema in the prompt', () => {
   test('the same question over another schema gives other SQL', () =>
     expect(ask('How many are there?', 'SQL\nboats(id, hull)')).toBe('SELECT COUNT(*) FROM boats'))
 
+  test('a question that means none of several tables gives none', () =>
+    expect(ask('What is the meaning of blue?', 'SQL\nboats(id, hull)\ncrews(id, size)')).toBeUndefined())
+
+  test('a value in capitals is a value, not a word of the question', () =>
+    expect(ask('How many boats have flag US?', 'SQL\nboats(id, flag)')).toBe(
+      "SELECT COUNT(*) FROM boats WHERE flag = 'US'",
+    ))
+
   test('a prompt without tables gives none', () => expect(ask('How many?', 'Write SQL.')).toBeUndefined())
 })

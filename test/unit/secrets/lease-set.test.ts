@@ -138,6 +138,7 @@ describe('I6 gone: the leases of an attempt', () => {
     expect(renewed.vault.count('leaseRenew')).toBe(5)
 
     const short = await setup()
+    short.vault.leaseTtlMs = 100_000
     await short.leases.lease('orders-db')
     await short.clock.advance(80_000)
     expect(short.vault.count('leaseRenew')).toBe(0)

@@ -63,6 +63,14 @@ describe('I10 one trace: secrets in it', () => {
     expect(children[4]!.attributes['threadbound.revoked_leases']).toBe(1)
   })
 
+  test('an attempt that leased nothing has no revocation in its trace', async () => {
+    const world = secretsWorld()
+    const identity = await world.login()
+    const options = { ...world, identity, agentType: 'writer', timeoutMs: 1000, databases: {} }
+    await (await LeaseSet.open(options)).end()
+    expect(exporter.getFinishedSpans()).toEqual([])
+  })
+
   test('I7 no value, password or token is in a span or a log line', async () => {
     const { logged } = await attempt()
     expect(inspect(exporter.getFinishedSpans(), { depth: 12 })).not.toContain('canary')

@@ -125,4 +125,10 @@ describe('I5 least: what a plan allows', () => {
     const agentTypes = [{ name: 'a', secrets: [{ name: '../x', kind: 'static' as const }] }]
     expect(() => planPolicies({ ...input, agentTypes })).toThrow(/secret "..\/x"/)
   })
+
+  test('a database that cannot be planned yet changes nothing but its own connection', () => {
+    const without = planPolicies({ ...input, databases: [] })
+    expect(without.databases).toEqual([])
+    expect(without.policies).toEqual(planPolicies(input).policies)
+  })
 })

@@ -98,4 +98,16 @@ describe('only what may happen twice is sent twice', () => {
     for (let n = 0; n < 3; n++) expect(await client.lookupAccessor('t', 'a')).toBeUndefined()
     await expect(client.lookupAccessor('t', 'a')).rejects.toMatchObject({ kind: 'denied' })
   })
+
+  test('a fresh KV mount that still upgrades is waited for, also by a write', async () => {
+    const upgrading = 'Upgrading from non-versioned to versioned data. This backend will be unavailable'
+    await using vault = await stubVault((_request, response, nth) =>
+      nth < 3
+        ? answer(response, 400, { errors: [upgrading] })
+        : answer(response, 200, { data: { version: 1 } }),
+    )
+    await using client = await vault.client()
+    expect(await client.kvWrite('t', KEY, { value: 'v' }, 0)).toBe(1)
+    expect(vault.seen).toHaveLength(3)
+  })
 })

@@ -77,7 +77,8 @@ function betweens(reading: Reading): Condition[] {
 /** `with status shipped`: a column that a value follows at once. */
 function bareValues(reading: Reading): Condition[] {
   return reading.words.flatMap((word, at) => {
-    if (!['with', 'where', 'whose', 'having', 'and', 'in', 'for'].includes(word.lower)) return []
+    if (!['with', 'where', 'whose', 'have', 'has', 'having', 'and', 'in', 'for'].includes(word.lower))
+      return []
     const hit = near(reading, skipFiller(reading.words, at + 1))
     const value = hit && reading.words[hit.to]
     if (!hit || !value || reading.used.has(hit.to) || reading.used.has(hit.to - 1)) return []
@@ -162,8 +163,9 @@ function adjectives(reading: Reading): Condition[] {
   })
 }
 
+/** `us` is grammar, `US` is a value. */
 function isGrammar(word: Word): boolean {
-  return GRAMMAR.has(word.lower)
+  return GRAMMAR.has(word.lower) && !/^[A-Z]{2,}$/.test(word.text)
 }
 
 /** The word is a table, a column of a table that may be meant, or grammar. */

@@ -24,12 +24,12 @@ export interface Query {
   limit?: number
 }
 
-/** Reads a question as a query; undefined when there is no table to ask. */
+/** Reads a question as a query; undefined when it means none of several tables. */
 export function readQuestion(question: string, tables: Table[]): Query | undefined {
   const words = wordsOf(question)
   const mentioned = tablesIn(words, tables).map(({ table }) => table)
   const main = mentioned[0] ?? tables.find((table) => words.some((_, at) => columnAt(words, at, table)))
-  const first = main ?? tables[0]
+  const first = main ?? (tables.length === 1 ? tables[0] : undefined)
   if (!first) return undefined
   const reachable = tables.filter((table) => isReachable(first, table, tables))
   const near = [...new Set([first, ...mentioned, ...reachable])]

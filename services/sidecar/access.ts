@@ -1,0 +1,146 @@
+import type { AuditLog } from '#lib/audit'
+import { BadBrokerRequestError, EgressRefusedError, isSameOrigin } from '#lib/broker'
+import { type Cluster, type Connect, modelRoute, type Secret, secretKind, usableSecrets } from '#lib/cluster'
+import type { Log } from '#lib/runtime'
+import type { Lease, SecretRead, SecretReader } from '#lib/secrets'
+import { NoLeaseError, NotUsableError } from './errors.ts'
+import type { LiveAttempt } from './live-attempt.ts'
+
+export interface AccessOptions {
+  cluster: Cluster
+  reader: SecretReader
+  audit: AuditLog
+  log: Log
+}
+
+/** What is done with a secret, as the audit log names it. */
+type Action = 'model' | 'egress' | 'read' | 'lease' | 'relay'
+
+/** A secret with an egress rule, and its value. */
+export interface BrokeredSecret {
+  name: string
+  egress: NonNullable<Secret['egress']>
+  read: SecretRead
+}
+
+/**
+ * What attempts get of secrets: found in the cluster file, judged by it and by Vault, on record before it is given (I8).
+ */
+export class Access {
+  readonly #options: AccessOptions
+
+  constructor(options: AccessOptions) {
+    this.#options = options
+  }
+
+  /** Which provider and secret serve a model for this attempt. @throws NotUsableError, BadBrokerRequestError */
+  modelOf(
+    attempt: LiveAttempt,
+    asked?: string,
+  ): { model: string; provider: 'anthropic' | 'openai'; secret: Secret } {
+    const model = asked ?? attempt.agentType.model
+    if (!model)
+      throw new BadBrokerRequestError(
+        `"model": agent type "${attempt.agentType.name}" has no model; name one`,
+      )
+    const route = modelRoute(this.#options.cluster, model)
+    if (!route) throw new NotUsableError(`no provider serves model "${model}"`)
+    return { model, provider: route.provider, secret: this.#usable(attempt, route.secret) }
+  }
+
+  /** The secret whose egress rule is for this address. @throws EgressRefusedError */
+  forAddress(attempt: LiveAttempt, address: string): Secret {
+    const found = this.#usableAll(attempt).find(({ egress }) => egress && isSameOrigin(egress, address))
+    if (!found) throw new EgressRefusedError('no secret of this agent type has an egress rule for this host')
+    return found
+  }
+
+  /** A secret to put into a request. */
+  async brokered(attempt: LiveAttempt, secret: Secret, action: 'model' | 'egress'): Promise<BrokeredSecret> {
+    if (!secret.egress) throw new NotUsableError(`secret "${secret.name}" has no egress rule`)
+    const read = await this.#options.reader.read(attempt.agentType.name, secret.name)
+    await this.#record(attempt, {
+      action,
+      secret: secret.name,
+      generation: read.generation,
+      stale: read.stale,
+    })
+    return { name: secret.name, egress: secret.egress, read }
+  }
+
+  /** The service refused this generation of the secret: the next read asks Vault. */
+  refused(attempt: LiveAttempt, { name, read }: BrokeredSecret): void {
+    this.#options.reader.invalidate(attempt.agentType.name, name, read.generation)
+  }
+
+  /** A value for the context itself: `deliver: value` alone. */
+  async value(attempt: LiveAttempt, name: string): Promise<SecretRead> {
+    const secret = this.#usable(attempt, name)
+    if (secretKind(secret) !== 'static')
+      throw new NotUsableError(`secret "${name}" is leased, not read: ask for a lease`)
+    if (secret.deliver !== 'value')
+      throw new NotUsableError(
+        `secret "${name}" is delivered by the broker: use fetch; its value never enters a context`,
+      )
+    const read = await this.#options.reader.read(attempt.agentType.name, name)
+    await this.#record(attempt, {
+      action: 'read',
+      secret: name,
+      generation: read.generation,
+      stale: read.stale,
+    })
+    return read
+  }
+
+  /** A database user for this attempt. The lease is on record before Vault is asked. */
+  async lease(attempt: LiveAttempt, name: string): Promise<Lease> {
+    this.#database(attempt, name)
+    await this.#record(attempt, { action: 'lease', secret: name })
+    const lease = await attempt.leases.lease(name)
+    attempt.leased.add(name)
+    return lease
+  }
+
+  /** Where a relay of a leased secret leads. */
+  async relayTo(attempt: LiveAttempt, name: string): Promise<Connect> {
+    const connect = this.#database(attempt, name)
+    if (!attempt.leased.has(name)) throw new NoLeaseError(name)
+    await this.#record(attempt, { action: 'relay', secret: name })
+    return connect
+  }
+
+  /** Notes a refusal; after the twentieth of an attempt they are only counted. */
+  denied(attempt: LiveAttempt, what: string, reason: string): void {
+    if (!attempt.denied()) return
+    this.#options.log.warn({ ...attempt.facts(), what, reason }, 'access denied')
+    void this.#options.audit.note({ ...attempt.facts(), action: 'deny', outcome: 'denied', what, reason })
+  }
+
+  #database(attempt: LiveAttempt, name: string): Connect {
+    const secret = this.#usable(attempt, name)
+    if (!secret.connect) throw new NotUsableError(`secret "${name}" is no database: it cannot be leased`)
+    return secret.connect
+  }
+
+  /** One answer for what does not exist and what is not for this type, so that names cannot be probed. */
+  #usable(attempt: LiveAttempt, name: string): Secret {
+    const found = this.#usableAll(attempt).find((secret) => secret.name === name)
+    if (!found)
+      throw new NotUsableError(`agent type "${attempt.agentType.name}" may not use secret "${name}"`)
+    return found
+  }
+
+  #usableAll(attempt: LiveAttempt): Secret[] {
+    const { cluster } = this.#options
+    return usableSecrets(cluster, attempt.agentType.name).map((name) => cluster.secrets[name]!)
+  }
+
+  async #record(
+    attempt: LiveAttempt,
+    what: { action: Action; secret: string; generation?: number; stale?: boolean },
+  ): Promise<void> {
+    await this.#options.audit.record({ ...attempt.facts(), outcome: 'allowed', ...what })
+    attempt.signal.throwIfAborted()
+    this.#options.log.info({ ...attempt.facts(), ...what }, 'secret used')
+  }
+}

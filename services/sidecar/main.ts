@@ -1,0 +1,44 @@
+import { AuditLog } from '#lib/audit'
+import { loadCluster } from '#lib/cluster'
+import { openRedis, readPublicKey } from '#lib/queue'
+import { announceReady, createLog, loadConfig, onDispose, readCredential, untilSignal } from '#lib/runtime'
+import { SecretReader } from '#lib/secrets'
+import { openTelemetry } from '#lib/telemetry'
+import { VaultClient, vaultNames } from '#lib/vault'
+import { Config } from './config.ts'
+import { identityLost, openIdentity } from './identity.ts'
+import { Sidecar } from './sidecar.ts'
+
+const config = loadConfig(Config, process.env)
+const log = createLog('sidecar')
+const cluster = await loadCluster(config.clusterFile)
+const { endpoint, tokenFile } = config.telemetry
+await using _telemetry = await openTelemetry({
+  service: 'sidecar',
+  environment: cluster.environment,
+  ...(endpoint && { endpoint }),
+  ...(tokenFile && { token: readCredential(tokenFile) }),
+})
+const redis = await openRedis(config.redis, 'reader', { log })
+await using _redis = onDispose(() => redis.disconnect())
+await using vault = await VaultClient.open({ address: config.vault.address })
+const names = vaultNames({ cluster: cluster.name, environment: cluster.environment })
+await using identity = await openIdentity(config.vault, { vault, names, log })
+await using reader = await SecretReader.open({ identity, vault, names, log })
+await using audit = await AuditLog.open({ file: config.auditFile })
+await using _sidecar = await Sidecar.open({
+  cluster,
+  socketDir: config.socketDir,
+  credentialsDir: config.credentialsDir,
+  publicKey: readPublicKey(config.publicKeyFile),
+  redis,
+  vault,
+  names,
+  identity,
+  reader,
+  audit,
+  log,
+})
+announceReady()
+log.info({ agentTypes: Object.keys(cluster.agents) }, 'sidecar ready')
+log.info({ signal: await Promise.race([untilSignal(), identityLost(identity)]) }, 'sidecar stopping')

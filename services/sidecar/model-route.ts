@@ -1,0 +1,190 @@
+import type { ServerResponse } from 'node:http'
+import { type Span, SpanKind } from '@opentelemetry/api'
+import { BadBrokerRequestError, callModel, type ModelCall, streamModel, type Upstream } from '#lib/broker'
+import type { Clock } from '#lib/runtime'
+import { attribute, inSpan } from '#lib/telemetry'
+import type { GenerateRequest, GenerateResult, StreamLine } from '#lib/wire'
+import * as z from 'zod'
+import type { Access, BrokeredSecret } from './access.ts'
+import type { ContextRequest } from './context-routes.ts'
+import { errorBody, sendJson } from './exchange.ts'
+import { failureOf } from './failure.ts'
+import type { KeyRefusals } from './key-refusals.ts'
+
+const Text = z.string().max(4 * 2 ** 20)
+const Request_ = z.strictObject({
+  model: z.string().min(1).max(200).optional(),
+  system: Text.optional(),
+  prompt: Text.optional(),
+  messages: z
+    .array(z.strictObject({ role: z.enum(['user', 'assistant']), content: Text }))
+    .min(1)
+    .max(10_000)
+    .optional(),
+  maxTokens: z.int().min(1).max(10_000_000).optional(),
+  temperature: z.number().min(0).max(2).optional(),
+})
+
+export interface ModelRouteOptions {
+  access: Access
+  refusals: KeyRefusals
+  upstream: Upstream
+  clock: Clock
+}
+
+/** `POST /v1/model/generate` and `/v1/model/stream`. */
+export class ModelRoute {
+  readonly #options: ModelRouteOptions
+
+  constructor(options: ModelRouteOptions) {
+    this.#options = options
+  }
+
+  /** One answer. A key that the provider refuses is read again once, in case it was rotated. */
+  async generate(asked: ContextRequest, response: ServerResponse, body: unknown): Promise<void> {
+    const prepared = this.#prepare(asked, body)
+    const result = await this.#inChatSpan(asked, prepared, async (span) => {
+      const answer = await this.#once(asked, prepared).catch((error: unknown) =>
+        this.#againWithNewerKey(error, asked, prepared),
+      )
+      describe(span, answer)
+      return answer
+    })
+    sendJson(response, 200, result)
+  }
+
+  /** The same as NDJSON lines. Before the first line an error is an HTTP status, after it a line. */
+  async stream(asked: ContextRequest, response: ServerResponse, body: unknown): Promise<void> {
+    const prepared = this.#prepare(asked, body)
+    const free = asked.attempt.budget.connect()
+    try {
+      await this.#inChatSpan(asked, prepared, async (span) => {
+        const secret = await this.#secret(asked, prepared)
+        try {
+          for await (const line of streamModel(this.#call(asked, prepared, secret))) {
+            if ('end' in line) describe(span, line.end)
+            await write(response, line)
+          }
+        } catch (error) {
+          this.#options.refusals.note(asked.attempt, secret, error)
+          throw error
+        }
+      })
+      response.end()
+    } catch (error) {
+      if (!response.headersSent || response.destroyed) throw error
+      response.end(`${JSON.stringify(errorBody(failureOf(error)))}\n`)
+    } finally {
+      free()
+    }
+  }
+
+  async #once(asked: ContextRequest, prepared: Prepared): Promise<GenerateResult> {
+    const secret = await this.#secret(asked, prepared)
+    try {
+      return await callModel(this.#call(asked, prepared, secret))
+    } catch (error) {
+      if (this.#options.refusals.note(asked.attempt, secret, error)) throw new RefusedKey(secret, error)
+      throw error
+    }
+  }
+
+  async #againWithNewerKey(
+    error: unknown,
+    asked: ContextRequest,
+    prepared: Prepared,
+  ): Promise<GenerateResult> {
+    if (!(error instanceof RefusedKey)) throw error
+    const newer = await this.#secret(asked, prepared)
+    if (newer.read.generation <= error.secret.read.generation) throw error.cause
+    return callModel(this.#call(asked, prepared, newer))
+  }
+
+  #prepare({ attempt }: ContextRequest, body: unknown): Prepared {
+    const parsed = Request_.safeParse(body)
+    if (!parsed.success) {
+      const issue = parsed.error.issues[0]!
+      throw new BadBrokerRequestError(`"${issue.path.join('.')}": ${issue.message}`)
+    }
+    const request = parsed.data as GenerateRequest
+    if ((request.prompt === undefined) === (request.messages === undefined))
+      throw new BadBrokerRequestError('give either "prompt" or "messages"')
+    return { request, ...this.#options.access.modelOf(attempt, request.model) }
+  }
+
+  #secret({ attempt }: ContextRequest, { secret }: Prepared): Promise<BrokeredSecret> {
+    return this.#options.access.brokered(attempt, secret, 'model')
+  }
+
+  #call(
+    { attempt, signal }: ContextRequest,
+    prepared: Prepared,
+    { egress, read }: BrokeredSecret,
+  ): ModelCall {
+    const { upstream, clock } = this.#options
+    return {
+      upstream,
+      provider: prepared.provider,
+      secret: { egress, reveal: () => read.value.reveal() },
+      request: { ...prepared.request, model: prepared.model },
+      limits: { budget: attempt.budget, signal, timeoutMs: attempt.callTimeoutMs(clock.now()) },
+    }
+  }
+
+  #inChatSpan<T>(
+    asked: ContextRequest,
+    { model, provider }: Prepared,
+    work: (span: Span) => Promise<T>,
+  ): Promise<T> {
+    const attributes = {
+      [attribute.genAiOperation]: 'chat',
+      [attribute.genAiProvider]: provider,
+      [attribute.genAiRequestModel]: model,
+    }
+    return inSpan(
+      `chat ${model}`,
+      { kind: SpanKind.CLIENT, attributes, parent: asked.parent },
+      async (span) => {
+        try {
+          return await work(span)
+        } catch (error) {
+          span.setAttribute(attribute.errorType, failureOf(error).type)
+          throw error
+        }
+      },
+    )
+  }
+}
+
+interface Prepared {
+  request: GenerateRequest
+  model: string
+  provider: 'anthropic' | 'openai'
+  secret: Parameters<Access['brokered']>[1]
+}
+
+/** The provider refused the key, and reading it again may help. */
+class RefusedKey extends Error {
+  readonly secret: BrokeredSecret
+  constructor(secret: BrokeredSecret, cause: unknown) {
+    super('key refused', { cause })
+    this.secret = secret
+  }
+}
+
+function describe(span: Span, { model, finishReason, usage }: GenerateResult): void {
+  span.setAttributes({
+    [attribute.genAiResponseModel]: model,
+    [attribute.genAiFinishReasons]: [finishReason],
+    [attribute.genAiInputTokens]: usage.inputTokens,
+    [attribute.genAiOutputTokens]: usage.outputTokens,
+  })
+}
+
+async function write(response: ServerResponse, line: StreamLine): Promise<void> {
+  if (!response.headersSent) response.writeHead(200, { 'content-type': 'application/x-ndjson' })
+  if (response.write(`${JSON.stringify(line)}\n`)) return
+  await new Promise<void>((resolve) => {
+    response.once('drain', resolve).once('close', resolve)
+  })
+}

@@ -1,0 +1,85 @@
+import type { KeyObject } from 'node:crypto'
+import type { Redis } from 'ioredis'
+import type { AuditLog } from '#lib/audit'
+import { Upstream } from '#lib/broker'
+import type { Cluster } from '#lib/cluster'
+import { type Clock, type Log, systemClock } from '#lib/runtime'
+import type { LeaseSetOptions, SecretReader, SidecarIdentity } from '#lib/secrets'
+import type { VaultNames } from '#lib/vault'
+import { Access } from './access.ts'
+import { Attempts } from './attempts.ts'
+import { Claims } from './claim.ts'
+import { ContextRoutes } from './context-routes.ts'
+import { WorkerCredential } from './credential.ts'
+import { FetchRoute } from './fetch-route.ts'
+import { Gate } from './gate.ts'
+import { KeyRefusals } from './key-refusals.ts'
+import { ModelRoute } from './model-route.ts'
+import { TypeSocket } from './type-socket.ts'
+import { WorkerRoutes } from './worker-routes.ts'
+
+/** All that a sidecar works with. It disposes none of them. */
+export interface SidecarOptions {
+  cluster: Cluster
+  socketDir: string
+  credentialsDir: string
+  publicKey: KeyObject
+  redis: Redis
+  vault: LeaseSetOptions['vault']
+  names: VaultNames
+  identity: SidecarIdentity
+  reader: SecretReader
+  audit: AuditLog
+  log: Log
+  clock?: Clock
+}
+
+/** The sidecar, listening: one socket per agent type. Its end takes no more connections and ends every grant. */
+export class Sidecar implements AsyncDisposable {
+  readonly #resources: AsyncDisposableStack
+
+  private constructor(resources: AsyncDisposableStack) {
+    this.#resources = resources
+  }
+
+  /** @throws ConfigError for a missing credential or a path that no socket can have */
+  static async open(options: SidecarOptions): Promise<Sidecar> {
+    await using stack = new AsyncDisposableStack()
+    const types = Object.keys(options.cluster.agents)
+    const credentials = new Map(
+      types.map((type) => [type, new WorkerCredential(options.credentialsDir, type)]),
+    )
+    const gate = wire(options, credentials, stack)
+    for (const type of types)
+      stack.use(await TypeSocket.open(options.socketDir, type, (socket) => void gate.accept(type, socket)))
+    return new Sidecar(stack.move())
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#resources.disposeAsync()
+  }
+}
+
+function wire(
+  options: SidecarOptions,
+  credentials: Map<string, WorkerCredential>,
+  stack: AsyncDisposableStack,
+): Gate {
+  const all = { ...options, clock: options.clock ?? systemClock }
+  const upstream = stack.use(Upstream.open())
+  const attempts = stack.use(new Attempts(all))
+  const access = new Access(all)
+  const serving = { access, upstream, clock: all.clock, refusals: new KeyRefusals(access, all.clock) }
+  return new Gate({
+    attempts,
+    access,
+    credentials,
+    log: all.log,
+    workerRoutes: new WorkerRoutes({ claims: new Claims({ ...all, attempts }), attempts, clock: all.clock }),
+    contextRoutes: new ContextRoutes({
+      access,
+      model: new ModelRoute(serving),
+      fetch: new FetchRoute(serving),
+    }),
+  })
+}

@@ -1,0 +1,76 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { collectSpans, textOf } from '../support/spans.ts'
+import { openSidecarWorld, type SidecarWorld } from '../support/sidecar-world.ts'
+
+let world: SidecarWorld
+beforeEach(async () => {
+  world = await openSidecarWorld()
+})
+afterEach(() => world[Symbol.asyncDispose]())
+
+describe('when something else is away', () => {
+  test('Vault away: cached secrets are still served, others give a typed error', async () => {
+    const { context } = await world.granted('writer')
+    expect((await context.ask('GET', '/v1/secrets/plain')).status).toBe(200)
+    await world.vault[Symbol.asyncDispose]()
+    expect((await context.ask('GET', '/v1/secrets/plain')).status).toBe(200)
+    expect(await context.ask('POST', '/v1/model/generate', { prompt: 'hi' })).toMatchObject({
+      status: 503,
+      json: { error: { type: 'secret-unavailable' } },
+    })
+  })
+
+  test('I6: Vault away at the end: the answer waits 2 s, says pending, and the relay was cut at once', async () => {
+    const { context, end } = await world.granted('coder')
+    await context.ask('POST', '/v1/leases', { name: 'orders-db' })
+    await context.connect('orders-db:0')
+    await world.vault[Symbol.asyncDispose]()
+    const startedAt = Date.now()
+    const ending = end()
+    await context.closed()
+    expect(Date.now() - startedAt).toBeLessThan(500)
+    expect((await ending).json).toEqual({ revokedLeases: 0, pending: true })
+    expect(Date.now() - startedAt).toBeLessThan(3000)
+  })
+
+  test('Redis away: no grant, a typed error', async () => {
+    const [context, worker, job] = await Promise.all([
+      world.context('writer'),
+      world.worker('writer'),
+      world.job('writer'),
+    ])
+    world.redis.disconnect()
+    expect(await worker.ask('POST', '/v1/grants', { context: context.id, ...job })).toMatchObject({
+      status: 503,
+      json: { error: { type: 'queue-unavailable' } },
+    })
+  })
+})
+
+test('I10: chat, secret and revocation are spans of the attempt’s trace, under the span that the context names', async () => {
+  await using seen = await collectSpans()
+  const { context, end, job } = await world.granted('coder')
+  const traceId = job.traceparent.split('-')[1]!
+  const mine = `00-${traceId}-00f067aa0ba902b7-01`
+  const foreign = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+  await context.ask('POST', '/v1/model/generate', { prompt: 'hi' }, { traceparent: mine })
+  await context.ask('POST', '/v1/model/generate', { prompt: 'hi' }, { traceparent: foreign })
+  await context.ask('POST', '/v1/leases', { name: 'orders-db' }, { traceparent: mine })
+  await end()
+  const spans = seen.spans()
+  expect(new Set(spans.map((span) => span.spanContext().traceId))).toEqual(new Set([traceId]))
+  const parents = (name: string) =>
+    spans.filter((span) => span.name === name).map((span) => span.parentSpanContext?.spanId)
+  expect(parents('chat gpt-4-turbo')).toEqual(['00f067aa0ba902b7', 'b7ad6b7169203331'])
+  expect(parents('lease orders-db')).toEqual(['00f067aa0ba902b7'])
+  expect(parents('revoke')).toEqual(['b7ad6b7169203331'])
+  expect(parents('secret.read openai-api-key')).toHaveLength(2)
+  expect(spans.find((span) => span.name === 'chat gpt-4-turbo')!.attributes).toMatchObject({
+    'gen_ai.operation.name': 'chat',
+    'gen_ai.provider.name': 'openai',
+    'gen_ai.request.model': 'gpt-4-turbo',
+    'gen_ai.response.model': 'gpt-4-turbo',
+    'gen_ai.usage.output_tokens': expect.any(Number),
+  })
+  expect(textOf(spans)).not.toMatch(/canary-|Thank you/)
+})

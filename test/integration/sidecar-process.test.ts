@@ -1,0 +1,85 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, statSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { writeResolvedCluster } from '#lib/cluster'
+import { configToEnv } from '#lib/runtime'
+import { issueWrappedSecretId } from '#lib/vault'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Peer } from '../support/sidecar-peers.ts'
+import { openSidecarWorld, type SidecarWorld } from '../support/sidecar-world.ts'
+
+let world: SidecarWorld
+beforeAll(async () => {
+  world = await openSidecarWorld()
+})
+afterAll(() => world[Symbol.asyncDispose]())
+
+/** The configuration of a second sidecar beside the world's own. */
+async function configure() {
+  const at = (name: string) => join(world.folder, name)
+  const scope = { cluster: world.cluster.name, environment: world.cluster.environment }
+  const { wrapped } = await issueWrappedSecretId(world.client, world.rootToken, scope)
+  await writeFile(at('second-secret-id'), wrapped.token)
+  await writeResolvedCluster(world.cluster, at('cluster.json'))
+  return {
+    clusterFile: at('cluster.json'),
+    redis: { socket: at('redis.sock') },
+    socketDir: at('second'),
+    credentialsDir: at('credentials'),
+    publicKeyFile: world.keys.publicKeyFile,
+    auditFile: at('second-audit.jsonl'),
+    vault: {
+      address: world.vault.address,
+      roleIdFile: world.identityFiles.roleIdFile,
+      secretIdFile: at('second-secret-id'),
+    },
+    supervised: 1,
+  }
+}
+
+function start(config: object): ChildProcess {
+  const env = { PATH: process.env['PATH'], ...configToEnv(config) }
+  return spawn(process.execPath, ['services/sidecar/main.ts'], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+  })
+}
+
+test('the process starts, serves, and ends on SIGTERM with its grants revoked and no value in its log', async () => {
+  const config = await configure()
+  const child = start(config)
+  const output = Promise.all([text(child.stdout!), text(child.stderr!)])
+  const ready = createInterface({ input: child.stdio[3] as Readable })
+  expect(JSON.parse(String((await once(ready, 'line'))[0]))).toEqual({ ready: true })
+  expect(existsSync(config.vault.secretIdFile)).toBe(false)
+  expect(statSync(join(config.socketDir, 'coder')).mode & 0o777).toBe(0o700)
+
+  const path = join(config.socketDir, 'coder', 'sidecar.sock')
+  const context = await Peer.open(path, { role: 'context', context: 'c1' }, 4)
+  const worker = await Peer.open(path, { role: 'worker', credential: 'credential-of-coder' }, 1)
+  const claim = await worker.ask('POST', '/v1/grants', { context: 'c1', ...(await world.job('coder')) })
+  expect(claim.status, claim.text).toBe(201)
+  expect((await context.ask('POST', '/v1/model/generate', { prompt: 'hi' })).status).toBe(200)
+  const lease = await context.ask('POST', '/v1/leases', { name: 'orders-db' })
+  child.kill('SIGTERM')
+  expect(await once(child, 'exit')).toEqual([0, null])
+  await context.closed()
+  const { user } = lease.json.credentials
+  expect(world.sql.some((sql) => /DROP ROLE/i.test(sql) && sql.includes(user))).toBe(true)
+  const [log, errors] = await output
+  expect(log).toContain('"secret":"openai-api-key"')
+  expect(log + errors).not.toMatch(/canary-|credential-of-/)
+  expect(errors).toBe('')
+})
+
+test('a missing variable is named', async () => {
+  const child = start({ socketDir: '/tmp/x' })
+  const [errors] = await Promise.all([text(child.stderr!), once(child, 'exit')])
+  expect(child.exitCode).not.toBe(0)
+  expect(errors).toMatch(/TB_CLUSTER_FILE.*TB_CREDENTIALS_DIR.*TB_PUBLIC_KEY_FILE/)
+})

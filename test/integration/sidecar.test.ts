@@ -1,0 +1,76 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { issueWrappedSecretId, isVaultError } from '#lib/vault'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openSidecarWorld, type SidecarWorld } from '../support/sidecar-world.ts'
+
+let world: SidecarWorld
+beforeAll(async () => {
+  world = await openSidecarWorld()
+})
+afterAll(() => world[Symbol.asyncDispose]())
+
+const refused = (error: unknown) => isVaultError(error, 'denied')
+
+describe('the sidecar itself', () => {
+  test('I5: its own token gets 403 on every secret path', async () => {
+    const { client, names, cluster } = world
+    const { roleId, wrapped } = await issueWrappedSecretId(client, world.rootToken, {
+      cluster: 'test',
+      environment: 'dev',
+    })
+    const { secret_id: secretId } = await client.unwrap(wrapped.token)
+    const { token } = await client.approleLogin({ roleId, secretId: String(secretId) })
+    for (const secret of Object.keys(cluster.secrets)) {
+      expect(await client.kvRead(token, names.secret(secret)).then(() => false, refused), secret).toBe(true)
+      expect(await client.dbCreds(token, names.credentials(secret)).then(() => false, refused), secret).toBe(
+        true,
+      )
+    }
+  })
+
+  test('the wrapping token is deleted once it was used', () =>
+    expect(existsSync(world.identityFiles.secretIdFile)).toBe(false))
+
+  test('a preamble and a request in one write are both read', async () => {
+    const socket = connect(world.socketOf('writer'))
+    socket.write(
+      '{"role":"context","context":"one-write"}\nGET /v1/secrets/plain HTTP/1.1\r\nhost: x\r\n\r\n',
+    )
+    expect(String(await new Promise((resolve) => socket.once('data', resolve)))).toMatch(
+      /^HTTP\/1.1 403[^]*no-grant/,
+    )
+    socket.destroy()
+  })
+
+  test('I7: no value is in the audit log, nor in Redis, after each way of using one', async () => {
+    const { context, end } = await world.granted('writer')
+    const base = world.cluster.secrets['web']!.egress!.baseUrl
+    const answers = [
+      await context.ask('GET', '/v1/secrets/plain'),
+      await context.ask('POST', '/v1/model/generate', { prompt: '[[stand-in:echo-key]]' }),
+      await context.ask('GET', '/v1/fetch', undefined, { 'x-tb-url': `${base}/v1/models` }),
+    ]
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200])
+    await end()
+    const audit = await readFile(join(world.folder, 'audit.jsonl'), 'utf8')
+    expect(audit).toContain('"secret":"plain"')
+    expect(audit).not.toMatch(/canary-/)
+    for (const key of await world.redis.keys('*')) expect(await world.redis.get(key)).not.toMatch(/canary-/)
+  })
+
+  test('I8: what cannot be recorded is not given', async () => {
+    const { context } = await world.granted('writer')
+    await world.breakAudit()
+    for (const [method, path, body] of [
+      ['GET', '/v1/secrets/plain', undefined],
+      ['POST', '/v1/model/generate', { prompt: 'hi' }],
+    ] as const)
+      expect(await context.ask(method, path, body)).toMatchObject({
+        status: 503,
+        json: { error: { type: 'audit-unavailable' } },
+      })
+  })
+})

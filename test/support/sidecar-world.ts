@@ -1,0 +1,242 @@
+import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { AuditLog } from '#lib/audit'
+import type { Cluster } from '#lib/cluster'
+import {
+  createSigningKeyPem,
+  lockKey,
+  newRequestId,
+  openRedis,
+  queueOf,
+  readPublicKey,
+  readSigningKey,
+  signJob,
+} from '#lib/queue'
+import { silentLog } from '#lib/runtime'
+import { SecretReader } from '#lib/secrets'
+import { issueWrappedSecretId, type VaultClient, vaultNames } from '#lib/vault'
+import { AcceptedKeys } from '../../services/dev/models/keys.ts'
+import { StandIn } from '../../services/dev/models/server.ts'
+import { openIdentity } from '../../services/sidecar/identity.ts'
+import { Sidecar } from '../../services/sidecar/sidecar.ts'
+import type { ScratchPostgres } from './scratch-postgres.ts'
+import { Peer } from './sidecar-peers.ts'
+import { CANARY, openVault, ROOT, testCluster } from './sidecar-vault.ts'
+
+export { CANARY }
+const TRACE = '0af7651916cd43dd8448eb211c80319c'
+
+export type SidecarWorld = Awaited<ReturnType<typeof openSidecarWorld>>
+
+/** A sidecar with everything real around it; the database echoes unless a Postgres is given. */
+export async function openSidecarWorld({ postgres }: { postgres?: ScratchPostgres } = {}) {
+  await using stack = new AsyncDisposableStack()
+  const folder = await mkdtemp('/tmp/tbs-')
+  stack.defer(() => rm(folder, { recursive: true, force: true }))
+  const models = await openModels(folder, stack)
+  const cluster = testCluster(models.url, folder, postgres)
+  const database = await openEcho(folder, stack)
+  const redis = await startRedis(folder, stack)
+  const sql: string[] = []
+  const { vault, client } = await openVault(cluster, { sql, postgres }, stack)
+  const names = vaultNames({ cluster: cluster.name, environment: cluster.environment })
+  const identityFiles = await writeIdentity(client, cluster, folder)
+  const identity = stack.use(await openIdentity(identityFiles, { vault: client, names, log: silentLog }))
+  const reader = stack.use(await SecretReader.open({ identity, vault: client, names }))
+  const auditFile = join(folder, 'audit.jsonl')
+  const audit = stack.use(await AuditLog.open({ file: auditFile }))
+  const keys = await writeKeys(cluster, folder)
+  const sidecar = stack.use(
+    await Sidecar.open({
+      cluster,
+      socketDir: folder,
+      credentialsDir: join(folder, 'credentials'),
+      publicKey: readPublicKey(keys.publicKeyFile),
+      redis,
+      vault: client,
+      names,
+      identity,
+      reader,
+      audit,
+      log: silentLog,
+    }),
+  )
+  const resources = stack.move()
+  const signingKey = readSigningKey(keys.signingKeyFile)
+  const socketOf = (agentType: string) => join(folder, agentType, 'sidecar.sock')
+  const peers: Peer[] = []
+  const peer = async (agentType: string, preamble: Parameters<typeof Peer.open>[1], count: number) => {
+    const opened = await Peer.open(socketOf(agentType), preamble, count)
+    peers.push(opened)
+    return opened
+  }
+
+  const context = async (agentType: string) => {
+    const id = randomUUID()
+    return Object.assign(await peer(agentType, { role: 'context', context: id }, 4), { id })
+  }
+  const worker = (agentType: string, credential = `credential-of-${agentType}`) =>
+    peer(agentType, { role: 'worker', credential }, 2)
+  /** A job that a producer signed, locked by a worker. */
+  const job = async (
+    agentType: string,
+    { lock = true, ...facts }: { lock?: boolean; expiresAt?: number } = {},
+  ) => {
+    const queue = queueOf({ cluster: cluster.name, environment: cluster.environment }, agentType)
+    const jobId = newRequestId(agentType)
+    const lockToken = randomUUID()
+    if (lock) await redis.set(lockKey(queue, jobId), lockToken, 'PX', 60_000)
+    const createdAt = Date.now()
+    const job = signJob(signingKey, {
+      id: jobId,
+      agentType,
+      input: { q: 1 },
+      metadata: {},
+      tenant: 'acme',
+      caller: 'demo',
+      chain: [],
+      createdAt,
+      expiresAt: createdAt + 60_000,
+      ...facts,
+    })
+    return {
+      jobId,
+      lockToken,
+      job,
+      attempt: 1,
+      traceparent: `00-${TRACE}-b7ad6b7169203331-01`,
+      timeoutMs: 5000,
+    }
+  }
+
+  return {
+    folder,
+    cluster,
+    models,
+    redis,
+    sql,
+    vault,
+    client,
+    names,
+    database,
+    identityFiles,
+    socketOf,
+    peer,
+    sidecar,
+    keys,
+    rootToken: ROOT,
+    context,
+    worker,
+    job,
+    /** A context whose attempt has its grant. */
+    async granted(agentType: string, extra: object = {}) {
+      const [inside, asking, locked] = await Promise.all([
+        context(agentType),
+        worker(agentType),
+        job(agentType),
+      ])
+      const answer = await asking.ask('POST', '/v1/grants', { context: inside.id, ...locked, ...extra })
+      if (answer.status !== 201) throw new Error(`no grant: ${answer.text}`)
+      const grant: string = answer.json.grant
+      return {
+        context: inside,
+        worker: asking,
+        job: locked,
+        grant,
+        end: () => asking.ask('DELETE', `/v1/grants/${grant}`),
+      }
+    },
+    /** From now on nothing can be recorded. */
+    breakAudit: () => audit[Symbol.asyncDispose](),
+    async auditLines(): Promise<any[]> {
+      const lines = (await readFile(auditFile, 'utf8')).trim().split('\n').filter(Boolean)
+      return lines.map((line) => JSON.parse(line))
+    },
+    async [Symbol.asyncDispose]() {
+      for (const opened of peers) opened.close()
+      await resources.disposeAsync()
+    },
+  }
+}
+
+async function openModels(folder: string, stack: AsyncDisposableStack) {
+  const file = join(folder, 'keys.json')
+  await writeFile(file, JSON.stringify({ anthropic: [CANARY.anthropic], openai: [CANARY.openai] }))
+  const standIn = await StandIn.open({
+    host: '127.0.0.1',
+    port: 0,
+    keys: new AcceptedKeys(file),
+    log: silentLog,
+  })
+  stack.use(standIn)
+  return { url: standIn.url, keysFile: file }
+}
+
+/** A server on the path of Postgres' socket that sends back what it gets. */
+async function openEcho(folder: string, stack: AsyncDisposableStack) {
+  const open = new Set<Socket>()
+  const server = createServer((socket) => {
+    open.add(socket)
+    socket.on('error', () => {}).once('close', () => open.delete(socket))
+    socket.pipe(socket)
+  })
+  await new Promise<void>((resolve) => server.listen(join(folder, '.s.PGSQL.5432'), resolve))
+  stack.defer(() => {
+    for (const socket of open) socket.destroy()
+    server.close()
+  })
+  return { open }
+}
+
+async function startRedis(folder: string, stack: AsyncDisposableStack) {
+  const socket = join(folder, 'redis.sock')
+  const child = spawn(
+    'redis-server',
+    ['--port', '0', '--unixsocket', socket, '--save', '', '--dir', folder],
+    {
+      stdio: 'ignore',
+    },
+  )
+  stack.defer(async () => {
+    const ended = once(child, 'exit')
+    child.kill('SIGKILL')
+    await ended
+  })
+  for (let tries = 0; ; tries++) {
+    try {
+      const redis = await openRedis({ socket }, 'reader')
+      stack.defer(() => redis.disconnect())
+      return redis
+    } catch (error) {
+      if (tries > 100) throw error
+      await delay(30)
+    }
+  }
+}
+
+async function writeIdentity(client: VaultClient, cluster: Cluster, folder: string) {
+  const files = { roleIdFile: join(folder, 'role-id'), secretIdFile: join(folder, 'secret-id') }
+  const { roleId, wrapped } = await issueWrappedSecretId(client, ROOT, {
+    cluster: cluster.name,
+    environment: cluster.environment,
+  })
+  await writeFile(files.roleIdFile, roleId)
+  await writeFile(files.secretIdFile, wrapped.token)
+  return files
+}
+
+async function writeKeys(cluster: Cluster, folder: string) {
+  const pem = createSigningKeyPem()
+  const files = { signingKeyFile: join(folder, 'signing.pem'), publicKeyFile: join(folder, 'public.pem') }
+  await writeFile(files.signingKeyFile, pem.signingKey)
+  await writeFile(files.publicKeyFile, pem.publicKey)
+  await mkdir(join(folder, 'credentials'))
+  for (const type of Object.keys(cluster.agents))
+    await writeFile(join(folder, 'credentials', type), `credential-of-${type}\n`)
+  return files
+}

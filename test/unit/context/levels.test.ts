@@ -1,0 +1,95 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { contextUidRange, UidSource } from '#lib/context'
+import { seccompFilter } from '../../../libs/context/levels/seccomp.ts'
+
+const ALLOW = 0x7fff_0000
+const EPERM = 0x0005_0001
+const ENOSYS = 0x0005_0026
+const KILL = 0x8000_0000
+const X64 = 0xc000_003e
+const ARM64 = 0xc000_00b7
+
+/** Runs a filter as the kernel would. */
+function judge(filter: Buffer, call: { arch: number; number: number; argument0?: number }): number {
+  const data = new Map([
+    [0, call.number],
+    [4, call.arch],
+    [16, call.argument0 ?? 0],
+  ])
+  let loaded = 0
+  for (let at = 0; ; at++) {
+    const code = filter.readUInt16LE(at * 8)
+    const jump = filter.readUInt8(at * 8 + 2)
+    const k = filter.readUInt32LE(at * 8 + 4)
+    if (code === 0x20) loaded = data.get(k)!
+    else if (code === 0x06) return k
+    else if (code === 0x15) at += loaded === k ? jump : 0
+    else if (code === 0x35) at += loaded >= k ? jump : 0
+    else if (code === 0x45) at += (loaded & k) === 0 ? 0 : jump
+    else throw new Error(`unknown instruction ${code}`)
+  }
+}
+
+const folder = () => mkdtempSync(join(tmpdir(), 'tb-uids-'))
+
+const of =
+  (arch: 'x64' | 'arm64') =>
+  (number: number, argument0 = 0) =>
+    judge(seccompFilter(arch), { arch: arch === 'x64' ? X64 : ARM64, number, argument0 })
+
+describe('I4: the seccomp filter', () => {
+  test('refuses sockets, key rings, tracing, io_uring, mounts and queues on x64', () => {
+    const call = of('x64')
+    for (const number of [41, 250, 101, 310, 425, 427, 165, 272, 308, 438, 321, 323, 29, 68, 240])
+      expect([number, call(number)]).toEqual([number, EPERM])
+  })
+  test('refuses the same on arm64', () => {
+    const call = of('arm64')
+    for (const number of [198, 219, 117, 270, 425, 40, 97, 268, 438, 280, 282, 194, 186, 180])
+      expect([number, call(number)]).toEqual([number, EPERM])
+  })
+  test('lets reads, writes, threads and socket pairs through', () => {
+    for (const number of [0, 1, 53, 202, 231]) expect(of('x64')(number)).toBe(ALLOW)
+    expect(of('x64')(56, 0x3d0f00)).toBe(ALLOW)
+    for (const number of [63, 64, 199, 98]) expect(of('arm64')(number)).toBe(ALLOW)
+  })
+  test('refuses clone with any namespace flag, and hides clone3', () => {
+    for (const flag of [0x2_0000, 0x200_0000, 0x400_0000, 0x800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000])
+      expect(of('x64')(56, flag | 17)).toBe(EPERM)
+    expect(of('x64')(435)).toBe(ENOSYS)
+    expect(of('arm64')(435)).toBe(ENOSYS)
+  })
+  test('kills what speaks another architecture, and refuses x32', () => {
+    expect(judge(seccompFilter('x64'), { arch: 0x4000_0003, number: 0 })).toBe(KILL)
+    expect(of('x64')(0x4000_0000 + 41)).toBe(EPERM)
+  })
+  test('is refused for an architecture that has none', () => {
+    expect(() => seccompFilter('mips')).toThrow('mips')
+  })
+})
+
+describe('I1: uids', () => {
+  test('no two launchers ever get the same uid', () => {
+    const path = join(folder(), 'uids')
+    const range = { first: 1000, last: 1000 + 8 * 256 - 1 }
+    const [a, b] = [new UidSource(path, range), new UidSource(path, range)]
+    const taken = Array.from({ length: 1024 }, (_, at) => (at % 3 === 0 ? a : b).take())
+    expect(new Set(taken).size).toBe(taken.length)
+    expect(Math.max(...taken)).toBeLessThanOrEqual(range.last)
+  })
+  test('a used-up range is refused and never wraps', () => {
+    const path = folder()
+    for (const block of [0, 1]) mkdirSync(join(path, String(block)))
+    const uids = new UidSource(path, { first: 1000, last: 1000 + 2 * 256 - 1 })
+    expect(() => uids.take()).toThrow('used until reboot')
+    rmSync(path, { recursive: true })
+  })
+  test('the range follows what the user namespace maps', () => {
+    expect(contextUidRange('0 0 4294967295\n')).toEqual({ first: 1_879_048_192, last: 2_147_483_646 })
+    expect(contextUidRange('0 100000 200000\n')).toEqual({ first: 65_536, last: 199_999 })
+    expect(contextUidRange('0 100000 65536\n')).toBeUndefined()
+  })
+})

@@ -37,6 +37,7 @@ export class DemoCluster implements AsyncDisposable {
     const line = once(createInterface({ input: child.stdout! }), 'line')
     const first = await Promise.race([line.then(() => 'ready'), cluster.#exited.then(() => 'ended')])
     if (first === 'ready') return cluster
+    cluster.keep = true
     await cluster[Symbol.asyncDispose]()
     throw new CommandError('the demo cluster could not be started')
   }

@@ -19,7 +19,7 @@ export class LogFile {
   }
 
   /** The last lines written since the last {@link begin}. */
-  lastLines(count = 12): string[] {
+  lastLines(count = 25): string[] {
     const text = readFileSync(this.path).subarray(this.#mark).toString('utf8').trimEnd()
     return text === '' ? [] : text.split('\n').slice(-count)
   }

@@ -27,13 +27,15 @@ export interface Ground {
   tracesUrl: string | undefined
 }
 
-/** Starts Redis, Postgres, the trace store and the models stand-in, as far as the cluster needs them. */
+/** Starts Redis, Postgres, the trace store and the models stand-in, as far as the cluster needs them, all at once. */
 export async function startGround(stage: Stage): Promise<Ground> {
-  const redis = await startRedis(stage)
   const standIns = planStandIns(stage.cluster, stage.credentials)
-  const postgres = standIns.databases.length > 0 ? await startPostgres(stage, standIns) : undefined
-  const traces = await startTraces(stage)
-  const models = standIns.keysFile ? await startModels(stage, standIns.keysFile) : undefined
+  const [redis, postgres, traces, models] = await Promise.all([
+    startRedis(stage),
+    standIns.databases.length > 0 ? startPostgres(stage, standIns) : undefined,
+    startTraces(stage),
+    standIns.keysFile ? startModels(stage, standIns.keysFile) : undefined,
+  ])
   return { redis, standIns, postgres, models, ...traces }
 }
 

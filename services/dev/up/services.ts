@@ -29,8 +29,10 @@ export async function startServices(stage: Stage, running: Running) {
   const paths = await startSidecar(stage, running, publicKeyFile)
   const producer = await startProducer(stage, running, { signingKeyFile, apiKeysFile: keys.apiKeysFile })
   const given = { ...paths, producerUrl: producer, publicKeyFile, workerKeyFile: keys.workerKeyFile }
-  await Promise.all(agentTypes.map((agentType) => startWorker(stage, running, { ...given, agentType })))
-  const console = await startConsole(stage, running, keys.apiKeysFile)
+  const [console] = await Promise.all([
+    startConsole(stage, running, keys.apiKeysFile),
+    ...agentTypes.map((agentType) => startWorker(stage, running, { ...given, agentType })),
+  ])
   return { producer, console, apiKeyFile: keys.apiKeyFile }
 }
 

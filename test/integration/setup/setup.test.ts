@@ -1,0 +1,71 @@
+import { execFileSync } from 'node:child_process'
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import { spawnSync } from 'node:child_process'
+import { temporaryDirectory } from '../../support/directory.ts'
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
+const OLD_NODE = ['/usr/bin/node', process.execPath].find((path) => existsSync(path))!
+
+/** A checkout of a few files, with an npm that notes how it is called and lays node_modules/.bin/node. */
+function setup() {
+  const directory = temporaryDirectory()
+  const root = join(directory.path, 'checkout')
+  for (const part of ['services/dev/setup', 'services/dev/setup.mjs', 'package-lock.json'])
+    cpSync(join(ROOT, part), join(root, part), { recursive: true })
+  const tools = join(directory.path, 'tools')
+  mkdirSync(tools)
+  const npm = join(tools, 'npm')
+  const lay = `mkdir -p node_modules/.bin && ln -sf ${process.execPath} node_modules/.bin/node`
+  writeFileSync(npm, `#!/bin/sh\necho "$@" >>${directory.path}/npm-calls\necho noise\n${lay}\n`)
+  chmodSync(npm, 0o755)
+  const run = () => {
+    const startedAt = performance.now()
+    const env = { PATH: `${tools}:${process.env['PATH']}` }
+    const done = spawnSync(OLD_NODE, ['services/dev/setup.mjs'], { cwd: root, env, encoding: 'utf8' })
+    return { ...done, tookMs: performance.now() - startedAt }
+  }
+  const npmCalls = () => readFileSync(`${directory.path}/npm-calls`, 'utf8').trim().split('\n')
+  return { root, run, npmCalls, [Symbol.dispose]: () => directory[Symbol.dispose]() }
+}
+
+describe('the set-up', () => {
+  test('installs dependencies without their scripts once, and again only when the lockfile changed', () => {
+    using world = setup()
+    expect(world.run().status).toBe(0)
+    expect(world.run().status).toBe(0)
+    expect(world.npmCalls()).toHaveLength(1)
+    expect(world.npmCalls()[0]).toMatch(/^ci --ignore-scripts .*--no-audit --no-fund$/)
+    writeFileSync(join(world.root, 'package-lock.json'), '{}')
+    world.run()
+    expect(world.npmCalls()).toHaveLength(2)
+  })
+
+  test('writes on stderr only, and takes under a second when there is nothing to do', () => {
+    using world = setup()
+    const first = world.run()
+    expect(first.stdout).toBe('')
+    expect(first.stderr).toContain('setup: installing dependencies')
+    const second = world.run()
+    expect(second).toMatchObject({ status: 0, stdout: '', stderr: '' })
+    expect(second.tookMs).toBeLessThan(1000)
+  })
+
+  test('says what is wrong when no Node 26 came with the dependencies', () => {
+    using world = setup()
+    world.run()
+    execFileSync('rm', [join(world.root, 'node_modules/.bin/node')])
+    const run = world.run()
+    expect(run.status).toBe(1)
+    expect(run.stderr).toMatch(/Node 26 was expected.*npm ci --include=optional/)
+  })
+
+  test('a node_modules that is a link belongs to someone else and is left alone', () => {
+    using world = setup()
+    symlinkSync(join(ROOT, 'node_modules'), join(world.root, 'node_modules'))
+    expect(world.run().status).toBe(0)
+    expect(() => world.npmCalls()).toThrow(/ENOENT/)
+  })
+})

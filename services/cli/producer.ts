@@ -9,7 +9,7 @@ export const RequestView = z.looseObject({
   agent: z.string(),
   state: z.enum(['waiting', 'running', 'ended']),
   outcome: z.string().optional(),
-  result: z.unknown(),
+  result: z.unknown().optional(),
   error: z.looseObject({ type: z.string(), message: z.string() }).optional(),
   attempts: z.number(),
   traceId: z.string().optional(),

@@ -57,7 +57,11 @@ export async function startCluster(
       headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
     })
   return {
-    ...{ child, data, ready, apiKey, call },
+    child,
+    data,
+    ready,
+    apiKey,
+    call,
     said: () => said,
     pids: () => descendants(child.pid!),
     async run(agent, input) {

@@ -42,7 +42,15 @@ function npmCi(root) {
     .split(delimiter)
     .filter((directory) => directory !== own)
     .join(delimiter)
-  const args = ['ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund']
+  const args = [
+    'ci',
+    '--ignore-scripts',
+    '--include=dev',
+    '--include=optional',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ]
   const run = spawnSync('npm', args, { cwd: root, env: { ...process.env, PATH }, stdio: ['ignore', 2, 2] })
   if (run.error) throw new SetupError(`npm cannot be run (${run.error.code}): install npm beside Node`)
   if (run.status !== 0) throw new SetupError(`npm ci failed with ${run.signal ?? `exit code ${run.status}`}`)

@@ -1,3 +1,4 @@
+import { BROKER_ERROR_HEADER } from '#lib/wire'
 import { EgressRefusedError, UnusableSecretError } from './errors.ts'
 
 /** Request headers that may pass: content and negotiation. What steers, names or authorises is not among them. */
@@ -32,6 +33,7 @@ const KEPT_BACK = new Set([
   'trailer',
   'transfer-encoding',
   'upgrade',
+  BROKER_ERROR_HEADER,
 ])
 
 /** The headers of a request that may leave; all others are dropped, so that none can change what the rules matched. */

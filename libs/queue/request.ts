@@ -101,11 +101,20 @@ function endOf({ job, state, records }: Read): Partial<RequestView> {
     (endedAt === undefined || job.processedOn === undefined ? undefined : endedAt - job.processedOn)
   return {
     outcome: completed ? 'completed' : failedOutcome(job.failedReason, last),
-    ...(completed ? { result: job.returnvalue?.result ?? null } : { error: parseFailure(job.failedReason) }),
+    ...(completed
+      ? { result: job.returnvalue?.result ?? null }
+      : { error: failureOf(job.failedReason, last) }),
     ...(endedAt === undefined ? {} : { endedAt }),
     ...(runMs === undefined ? {} : { runMs }),
     ...(last?.receipt ? { receipt: last.receipt } : {}),
   }
+}
+
+/** The last attempt's own words; without a record, what BullMQ was told. */
+function failureOf(reason: string | undefined, last: AttemptRecord | undefined) {
+  if (isStalled(reason) || !last?.error) return parseFailure(reason)
+  const { type, message } = last.error
+  return { type, message }
 }
 
 /** BullMQ fails by itself what lost its worker too often; no attempt record tells of that. */

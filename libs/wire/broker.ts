@@ -1,4 +1,4 @@
-/** What a context asks of the broker: HTTP/1.1 on descriptors 4-7. Types alone. */
+/** What a context asks of the broker: HTTP/1.1 on descriptors 4-7. */
 
 /**
  * The first line on every connection to a sidecar socket, JSON and a newline, written by the launcher (for a context,
@@ -29,12 +29,14 @@ export type StreamLine =
   | { error: { type: string; message: string } }
 
 /**
- * `ctx.fetch`: any method on `/v1/fetch`, the address in `x-tb-url`; body, status and headers pass through.
+ * `ctx.fetch`: any method on `/v1/fetch`, the address in `x-tb-url`; body, status and headers pass through. An answer that
+ * is the broker's own refusal, not the service's, carries {@link BROKER_ERROR_HEADER}.
  * `GET /v1/secrets/<name>` gives a SecretValue (only `deliver: value`).
  * `POST /v1/leases {"name"}` gives a LeaseResult.
  * `CONNECT <secret name>:0` becomes a byte relay to that secret's database, after a lease.
  * Errors are `{error: {type, message}}` with status 400, 403, 404, 409, 429, 502, 503 or 504.
  */
+export const BROKER_ERROR_HEADER = 'x-tb-error'
 export interface SecretValue {
   name: string
   value: string

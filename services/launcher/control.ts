@@ -29,7 +29,7 @@ export class Control {
     } catch (error) {
       this.#channel.send({ t: 'refused', message: (error as Error).message })
       await this.#closed.promise
-      process.exit(1)
+      return process.exit(1)
     }
   }
 

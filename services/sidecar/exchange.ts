@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { BadBrokerRequestError, BodyTooLargeError, REQUEST_BODY_BYTES } from '#lib/broker'
+import { BROKER_ERROR_HEADER } from '#lib/wire'
 import { type Failure, failureOf } from './failure.ts'
 
 /** The whole body of a request. @throws BodyTooLargeError before more than 4 MiB are held */
@@ -39,6 +40,7 @@ export function sendError(response: ServerResponse, error: unknown): void {
   const failure = failureOf(error)
   if (failure.type === 'request-too-large') response.setHeader('connection', 'close')
   for (const [name, value] of retryAfter(failure)) response.setHeader(name, value)
+  response.setHeader(BROKER_ERROR_HEADER, failure.type)
   sendJson(response, failure.status, errorBody(failure))
 }
 

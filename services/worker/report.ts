@@ -23,8 +23,7 @@ export async function report(
   const verdict = judge(attempt)
   const record = recordOf(attempt, verdict)
   describeOnSpan(record)
-  const { receipt, ...facts } = record
-  log.info({ requestId: attempt.job.id, ...facts, error: record.error?.type, receipt }, 'attempt ended')
+  log.info({ requestId: attempt.job.id, ...record }, 'attempt ended')
   await recordAttempt(redis, queue, { jobId: attempt.job.id!, record, ttlMs: keepMs })
   return verdict
 }

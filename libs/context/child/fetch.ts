@@ -1,9 +1,11 @@
 import { type Broker, type BrokerRequest, readText } from './broker.ts'
+import { BROKER_ERROR_HEADER } from '#lib/wire'
 import { BrokerResponse } from './response.ts'
 
 /**
  * `ctx.fetch`: a request to a host with an egress rule, through the broker. A streamed body holds a connection until it
  * is read; when all three that can be held are taken, the body is read whole on the connection of small requests.
+ * @throws BrokerError when the broker itself refuses; what the service answers is a Response, whatever its status
  */
 export async function brokeredFetch(
   broker: Broker,
@@ -22,6 +24,8 @@ export async function brokeredFetch(
   if (body !== undefined) request.body = body
   const whole = !broker.connections.hasRoom
   const { response } = await broker.request(request, whole ? 'small' : 'held')
+  if (response.headers[BROKER_ERROR_HEADER])
+    throw broker.errorOf(response.statusCode!, await readText(response))
   const text = whole ? Buffer.from(await readText(response)) : undefined
   return new BrokerResponse(response, address, text) as unknown as Response
 }

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { contextUidRange, UidSource } from '#lib/context'
 import { seccompFilter } from '../../../libs/context/levels/seccomp.ts'
 
@@ -33,7 +33,12 @@ function judge(filter: Buffer, call: { arch: number; number: number; argument0?:
   }
 }
 
-const folder = () => mkdtempSync(join(tmpdir(), 'tb-uids-'))
+const made: string[] = []
+afterEach(() => made.splice(0).forEach((path) => rmSync(path, { recursive: true })))
+const folder = () => {
+  made.push(mkdtempSync(join(tmpdir(), 'tb-uids-')))
+  return made.at(-1)!
+}
 
 const of =
   (arch: 'x64' | 'arm64') =>
@@ -85,7 +90,6 @@ describe('I1: uids', () => {
     for (const block of [0, 1]) mkdirSync(join(path, String(block)))
     const uids = new UidSource(path, { first: 1000, last: 1000 + 2 * 256 - 1 })
     expect(() => uids.take()).toThrow('used until reboot')
-    rmSync(path, { recursive: true })
   })
   test('the range follows what the user namespace maps', () => {
     expect(contextUidRange('0 0 4294967295\n')).toEqual({ first: 1_879_048_192, last: 2_147_483_646 })

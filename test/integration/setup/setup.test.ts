@@ -37,7 +37,7 @@ describe('the set-up', () => {
     expect(world.run().status).toBe(0)
     expect(world.run().status).toBe(0)
     expect(world.npmCalls()).toHaveLength(1)
-    expect(world.npmCalls()[0]).toMatch(/^ci --ignore-scripts .*--no-audit --no-fund$/)
+    expect(world.npmCalls()[0]).toMatch(/^ci --ignore-scripts .*--no-audit --no-fund --loglevel=error$/)
     writeFileSync(join(world.root, 'package-lock.json'), '{}')
     world.run()
     expect(world.npmCalls()).toHaveLength(2)

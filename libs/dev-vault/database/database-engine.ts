@@ -1,7 +1,7 @@
 import { messageOf, type Clock } from '#lib/runtime'
 import { matchesGlob } from '../acl/parameters.ts'
 import { write, type Engine, type EngineRequest, type Reply, type Route } from '../engine.ts'
-import { badRequest, deniedByPolicy, nothingThere, oneError, VaultRefusal } from '../errors.ts'
+import { badRequest, nothingThere, oneError, VaultRefusal } from '../errors.ts'
 import type { LeaseStore } from '../leases.ts'
 import { issueCredentials } from './credentials.ts'
 import {
@@ -97,7 +97,8 @@ export class DatabaseEngine implements Engine {
         500,
         oneError(`failed to find entry for connection with name: "${role.database}"`),
       )
-    if (!config.allowedRoles.some((pattern) => matchesGlob(pattern, name))) throw deniedByPolicy()
+    if (!config.allowedRoles.some((pattern) => matchesGlob(pattern, name)))
+      throw new VaultRefusal(500, oneError(`"${name}" is not an allowed role`))
     return issueCredentials({
       ...this.#options,
       request,

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { WireRequest } from '../core.ts'
 import { parseVaultDuration } from '../durations.ts'
 import type { Operation } from '../engine.ts'
-import { badRequest, unsupportedOperation, unsupportedPath, VaultRefusal } from '../errors.ts'
+import { badRequest, nothingThere, unsupportedOperation, VaultRefusal } from '../errors.ts'
 import { parseBoolean } from '../fields.ts'
 import { logicalPath } from '../paths.ts'
 
@@ -21,7 +21,7 @@ const OPERATIONS: Record<string, Operation> = {
 /** Reads a request off the wire. @throws VaultRefusal with 400, 404, 405, 413 or 415 */
 export async function readRequest(message: IncomingMessage, listHeader: string): Promise<WireRequest> {
   const [encodedPath = '', queryText = ''] = splitOnce(message.url ?? '', '?')
-  if (!encodedPath.startsWith('/v1/')) throw new VaultRefusal(404, unsupportedPath().text)
+  if (!encodedPath.startsWith('/v1/')) throw nothingThere()
   const query = new URLSearchParams(queryText)
   const operation = operationOf(message, query, listHeader)
   const isWrite = operation === 'update' || operation === 'patch'
@@ -63,8 +63,8 @@ function wrapTtlOf(message: IncomingMessage): number | undefined {
   const header = message.headers['x-vault-wrap-ttl']
   if (typeof header !== 'string' || header === '') return undefined
   const ms = parseVaultDuration(header)
-  if (ms === undefined) throw badRequest('error parsing X-Vault-Wrap-TTL: expected a duration')
-  if (ms < 0) throw badRequest('requested wrap ttl cannot be negative')
+  if (ms === undefined) throw badRequest('error parsing X-Vault-Wrap-TTL header: expected a duration')
+  if (ms < 0) throw badRequest('error parsing X-Vault-Wrap-TTL header: requested wrap ttl cannot be negative')
   return ms === 0 ? undefined : ms
 }
 

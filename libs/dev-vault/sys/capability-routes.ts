@@ -1,6 +1,6 @@
 import type { PolicyStore } from '../acl/policy-store.ts'
 import { write, type EngineRequest, type Reply, type Route } from '../engine.ts'
-import { badRequest } from '../errors.ts'
+import { badRequest, oneError } from '../errors.ts'
 import type { TokenEntry } from '../tokens/token-entry.ts'
 import type { TokenStore } from '../tokens/token-store.ts'
 
@@ -20,7 +20,7 @@ export function capabilityRoutes(policies: PolicyStore, tokens: TokenStore): Rou
       pattern: 'capabilities',
       on: write((request) => {
         const entry = tokens.find(request.fields.string('token'))
-        if (!entry) throw badRequest('invalid token')
+        if (!entry) throw badRequest(oneError('invalid token'))
         return answer(request, entry)
       }),
     },

@@ -1,6 +1,6 @@
 import { inSeconds } from '../durations.ts'
 import { write, type Engine, type EngineRequest, type Route } from '../engine.ts'
-import { badRequest, nothingThere } from '../errors.ts'
+import { badRequest } from '../errors.ts'
 import { Fields } from '../fields.ts'
 import type { LeaseStore } from '../leases.ts'
 import type { Mount, Router } from '../router.ts'
@@ -91,11 +91,11 @@ function tune(mount: Mount, fields: Fields): void {
   mount.maxTtlMs = fields.durationMs('max_lease_ttl', mount.maxTtlMs)
 }
 
-/** Leases below the mount end with it. */
-async function remove({ router, leases }: MountParts, path: string): Promise<undefined> {
+/** Leases below the mount end with it. What is not mounted is no error. */
+async function remove({ router, leases }: MountParts, path: string): Promise<void> {
   if (path === 'sys/' || path === 'auth/token/') throw badRequest(`cannot unmount "${path}"`)
   const mount = router.unmount(path)
-  if (!mount) throw nothingThere()
+  if (!mount) return
   for (const lease of leases.under(path)) leases.revokeLazily(lease)
   await mount.engine.close?.()
 }
@@ -108,6 +108,7 @@ function describe(mount: Mount) {
       force_no_cache: false,
       max_lease_ttl: inSeconds(mount.maxTtlMs),
     },
+    deprecation_status: 'supported',
     description: mount.description,
     external_entropy_access: false,
     local: false,

@@ -12,7 +12,9 @@ export function policyRoutes(policies: PolicyStore): Route[] {
   const change = {
     ...write((request) => {
       policies.put(nameOf(request), policyText(request))
-      return nameOf(request) === request.params['name'] ? undefined : { warnings: [LOWER_CASED] }
+      return nameOf(request) === request.params['name']
+        ? undefined
+        : { warnings: [`policy name was converted to ${nameOf(request)}`] }
     }),
     delete: (request: EngineRequest) => policies.delete(nameOf(request)),
   }
@@ -39,8 +41,6 @@ export function policyRoutes(policies: PolicyStore): Route[] {
 
 /** Policy names do not tell upper from lower case. */
 const nameOf = ({ params }: EngineRequest) => params['name']!.toLowerCase()
-
-const LOWER_CASED = 'policy name was converted to lower case'
 
 /** HCL or JSON, plain or as base64. */
 function policyText({ fields }: EngineRequest): string {

@@ -1,5 +1,5 @@
 import { write, type Engine, type EngineRequest, type Reply, type Route } from '../engine.ts'
-import { badRequest, VaultRefusal } from '../errors.ts'
+import { badRequest, oneError, VaultRefusal } from '../errors.ts'
 import { createToken, type TokenCreation } from './token-create.ts'
 import type { TokenEntry } from './token-entry.ts'
 import { describeToken } from './token-replies.ts'
@@ -32,7 +32,7 @@ function lookupRoutes({ clock, tokens }: TokenCreation): Route[] {
     return lookup(entry, id)
   }
   return [
-    { pattern: 'lookup-self', on: { read: self, ...write(self) } },
+    { pattern: 'lookup-self', on: { read: self } },
     { pattern: 'lookup', on: { read: other, ...write(other) } },
     {
       pattern: 'lookup-accessor',
@@ -105,6 +105,6 @@ function tokenIn({ fields }: EngineRequest): string {
 
 function accessorIn({ fields }: EngineRequest): string {
   const accessor = fields.string('accessor')
-  if (accessor === '') throw badRequest('missing accessor')
+  if (accessor === '') throw badRequest(oneError('missing accessor'))
   return accessor
 }

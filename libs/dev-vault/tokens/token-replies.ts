@@ -13,7 +13,7 @@ export function describeToken(entry: TokenEntry, lease: Lease | undefined, now: 
     expire_time: lease ? isoTime(lease.expiresAt) : null,
     explicit_max_ttl: inSeconds(entry.explicitMaxMs),
     id: '',
-    ...(lease && { issue_time: isoTime(lease.issuedAt) }),
+    issue_time: isoTime(entry.createdAt),
     ...(lease?.renewedAt && {
       last_renewal: isoTime(lease.renewedAt),
       last_renewal_time: inSeconds(lease.renewedAt),
@@ -24,7 +24,7 @@ export function describeToken(entry: TokenEntry, lease: Lease | undefined, now: 
     path: entry.path,
     ...(entry.periodMs > 0 && { period: inSeconds(entry.periodMs) }),
     policies: entry.policies,
-    ...(lease && { renewable: lease.renewable }),
+    renewable: lease?.renewable ?? false,
     ...(entry.role !== undefined && { role: entry.role }),
     ttl: lease ? inSeconds(lease.expiresAt - now) : 0,
     type: 'service',

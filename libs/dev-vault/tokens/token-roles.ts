@@ -69,8 +69,7 @@ export class TokenRoles {
         token_type: role.tokenType,
         token_period: inSeconds(role.periodMs),
         token_explicit_max_ttl: inSeconds(role.explicitMaxMs),
-        token_num_uses: role.numUses,
-        token_bound_cidrs: [],
+        ...(role.numUses > 0 && { token_num_uses: role.numUses }),
         token_no_default_policy: role.noDefaultPolicy,
       },
     }
@@ -105,8 +104,8 @@ function roleFrom(name: string, fields: Fields, before: TokenRole | undefined): 
 }
 
 function suffixFrom(suffix: string): string {
-  if (suffix === '' || /^\w(?:[\w.-]*\w)?$/.test(suffix)) return suffix
-  throw badRequest("given role path suffix contains invalid characters; must match 'path_suffix' regex")
+  if (suffix === '' || /^\w[\w.-]+\w$/.test(suffix)) return suffix
+  throw badRequest(String.raw`given role path suffix contains invalid characters; must match \w[\w-.]+\w`)
 }
 
 /** Batch tokens are not served, and are refused rather than made as something else. */

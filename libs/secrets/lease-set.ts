@@ -1,11 +1,12 @@
 import { type Clock, type Log, systemClock } from '#lib/runtime'
+import { attribute } from '#lib/telemetry'
 import { isVaultError, type VaultClient, type VaultNames } from '#lib/vault'
 import type { LeaseResult } from '#lib/wire'
 import { type ChildToken, TRUST_MARGIN_MS } from './child-token.ts'
 import { LeasesEndedError, SecretDeniedError, SecretUnavailableError } from './errors.ts'
 import type { SidecarIdentity } from './identity.ts'
 import { type RenewedLease, renewLease } from './lease-renewal.ts'
-import { traced } from './tracing.ts'
+import { inVaultSpan } from './vault-span.ts'
 
 /** How much longer than its attempt a token lives, so that the attempt's end can still revoke it. */
 const TOKEN_SLACK_MS = 60_000
@@ -91,11 +92,15 @@ export class LeaseSet implements AsyncDisposable {
   end(): Promise<number> {
     this.#stop.abort()
     if (this.#tokens.size + this.#inFlight.size === 0) this.#ending ??= Promise.resolve(0)
-    this.#ending ??= traced('revoke', { 'threadbound.agent.type': this.#options.agentType }, async (span) => {
-      const revoked = await this.#end()
-      span.setAttribute('threadbound.revoked_leases', revoked)
-      return revoked
-    })
+    this.#ending ??= inVaultSpan(
+      'revoke',
+      { [attribute.agentType]: this.#options.agentType },
+      async (span) => {
+        const revoked = await this.#end()
+        span.setAttribute(attribute.revokedLeases, revoked)
+        return revoked
+      },
+    )
     return this.#ending
   }
 
@@ -105,12 +110,12 @@ export class LeaseSet implements AsyncDisposable {
 
   #traced(secret: string): Promise<Lease> {
     const attributes = {
-      'threadbound.secret.name': secret,
-      'threadbound.agent.type': this.#options.agentType,
+      [attribute.secretName]: secret,
+      [attribute.agentType]: this.#options.agentType,
     }
-    return traced(`lease ${secret}`, attributes, async (span) => {
+    return inVaultSpan(`lease ${secret}`, attributes, async (span) => {
       const lease = await this.#request(secret).catch((error: unknown) => this.#fail(secret, error))
-      span.setAttribute('threadbound.lease.ttl_ms', lease.ttlMs)
+      span.setAttribute(attribute.leaseTtlMs, lease.ttlMs)
       return lease
     })
   }

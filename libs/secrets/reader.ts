@@ -1,5 +1,6 @@
 import type { Span } from '@opentelemetry/api'
 import { type Clock, type Log, silentLog, systemClock } from '#lib/runtime'
+import { attribute } from '#lib/telemetry'
 import { isVaultError, type KvEntry, type VaultClient, type VaultNames } from '#lib/vault'
 import {
   SecretDeniedError,
@@ -9,8 +10,8 @@ import {
 } from './errors.ts'
 import type { SidecarIdentity } from './identity.ts'
 import { SecretValue } from './secret-value.ts'
-import { traced } from './tracing.ts'
 import { TypeTokens } from './type-tokens.ts'
+import { inVaultSpan } from './vault-span.ts'
 
 const FRESH_MS = 300_000
 const DENIED_MS = 5000
@@ -74,25 +75,27 @@ export class SecretReader implements AsyncDisposable {
    * @throws SecretDeniedError, SecretNotFoundError, SecretMalformedError, SecretUnavailableError, IdentityLostError
    */
   read(agentType: string, secret: string): Promise<SecretRead> {
-    const attributes = { 'threadbound.secret.name': secret, 'threadbound.agent.type': agentType }
-    return traced(`secret.read ${secret}`, attributes, (span) => this.#read(agentType, secret, span))
+    const attributes = { [attribute.secretName]: secret, [attribute.agentType]: agentType }
+    return inVaultSpan(`secret.read ${secret}`, attributes, (span) => this.#read(agentType, secret, span))
   }
 
   /**
    * Forgets the value unless it is newer than `generation`: the service that it is for has refused it. A service that
    * refuses everything does not make a storm of reads: asking again for the same generation waits 1 s, then doubling.
+   * True when the next read may give another value.
    */
-  invalidate(agentType: string, secret: string, generation: number): void {
+  invalidate(agentType: string, secret: string, generation: number): boolean {
     const key = keyOf(agentType, secret)
     const entry = this.#entries.get(key)
-    if (!entry || !('value' in entry) || entry.value.generation > generation) return
+    if (!entry || !('value' in entry) || entry.value.generation > generation) return true
     const before = this.#refused.get(key)
     const repeated = before?.generation === entry.value.generation
-    if (repeated && this.#clock.now() < before.until) return
+    if (repeated && this.#clock.now() < before.until) return false
     const pauseMs = repeated ? Math.min(before.pauseMs * 2, FRESH_MS) : FIRST_REFUSAL_PAUSE_MS
     const until = this.#clock.now() + pauseMs
     this.#refused.set(key, { generation: entry.value.generation, pauseMs, until })
     entry.freshUntil = 0
+    return true
   }
 
   /** Wipes every value and ends the tokens. */
@@ -109,9 +112,9 @@ export class SecretReader implements AsyncDisposable {
     const hit = cached !== undefined && this.#clock.now() < cached.freshUntil
     const entry = hit ? cached : await this.#loadOnce(key, agentType, secret)
     const stale = this.#clock.now() >= entry.freshUntil
-    span.setAttributes({ 'threadbound.secret.cached': hit || stale, 'threadbound.secret.stale': stale })
+    span.setAttributes({ [attribute.secretCached]: hit || stale, [attribute.secretStale]: stale })
     if ('error' in entry) throw entry.error
-    span.setAttribute('threadbound.secret.generation', entry.value.generation)
+    span.setAttribute(attribute.secretGeneration, entry.value.generation)
     return { value: entry.value, generation: entry.value.generation, stale }
   }
 

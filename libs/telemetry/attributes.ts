@@ -50,5 +50,8 @@ export const attribute = {
   secretName: 'threadbound.secret.name',
   secretGeneration: 'threadbound.secret.generation',
   secretCached: 'threadbound.secret.cached',
+  /** True where Vault could not be asked and the last value was served. */
+  secretStale: 'threadbound.secret.stale',
+  leaseTtlMs: 'threadbound.lease.ttl_ms',
   revokedLeases: 'threadbound.revoked_leases',
 } as const

@@ -13,7 +13,7 @@ import {
   type SpanProcessor,
   TracerProvider,
 } from '@opentelemetry/sdk-trace'
-import { type Log, messageOf } from '#lib/runtime'
+import { type Log, messageOf, readCredential } from '#lib/runtime'
 import { attribute } from './attributes.ts'
 import { setSink } from './record.ts'
 
@@ -27,6 +27,8 @@ export interface TelemetryOptions {
   endpoint?: string | undefined
   /** Bearer token for `endpoint`. Headers for `OTEL_EXPORTER_OTLP_ENDPOINT` come from `OTEL_EXPORTER_OTLP_HEADERS`. */
   token?: string | undefined
+  /** The file with that token; read when `token` is absent. */
+  tokenFile?: string | undefined
   /** Told, at most once a minute, that spans could not be sent. */
   log?: Log
   /** Gets every span at once, in place of the receiver. For tests. */
@@ -44,7 +46,7 @@ let open = false
 /**
  * Starts the process's span pipeline and makes it global: tracer, context manager, W3C propagator. Disposing flushes, for 2 s at most.
  * Every span is recorded, also under an unsampled parent: whoever may enqueue must not be able to hide an attempt. Sample at the collector.
- * @throws Error when one is open already: the globals of OpenTelemetry are one per process
+ * @throws Error when one is open already: the globals of OpenTelemetry are one per process; ConfigError naming a `tokenFile` that cannot be read
  */
 export async function openTelemetry(options: TelemetryOptions): Promise<AsyncDisposable> {
   if (open) throw new Error('telemetry is open already in this process')
@@ -69,9 +71,11 @@ export async function openTelemetry(options: TelemetryOptions): Promise<AsyncDis
   return { [Symbol.asyncDispose]: () => close(provider) }
 }
 
-function processorFor({ endpoint, token, exporter }: TelemetryOptions): SpanProcessor {
+function processorFor(options: TelemetryOptions): SpanProcessor {
+  const { endpoint, exporter, tokenFile } = options
   if (exporter) return new SimpleSpanProcessor({ exporter })
   if (!endpoint && !standardEndpoint()) return new NoopSpanProcessor()
+  const token = options.token ?? (tokenFile && readCredential(tokenFile))
   const explicit = endpoint && {
     url: `${endpoint.replace(/\/+$/, '')}/v1/traces`,
     headers: token ? { authorization: `Bearer ${token}` } : {},

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { RedisConfig, TelemetryConfig } from '#lib/runtime'
+import { RedisConfig } from '#lib/runtime'
 
 /** The console's configuration, from `TB_*` variables. */
 export const Config = z.object({
@@ -13,5 +13,4 @@ export const Config = z.object({
   /** Where traces are looked at: jobs link to `<tracesUrl>/traces/<trace id>`. */
   tracesUrl: z.url({ protocol: /^https?$/, error: 'expected an http or https URL' }).optional(),
   redis: RedisConfig,
-  telemetry: TelemetryConfig,
 })

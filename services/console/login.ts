@@ -1,9 +1,16 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
-import type { ApiKeys, Operator } from './api-keys.ts'
+import {
+  type ApiKey,
+  type ApiKeys,
+  bearerOf,
+  cookieSettings,
+  LoginLimit,
+  SESSION_MS,
+  Sessions,
+} from '#lib/http'
 import { BOARD_PATH } from './board.ts'
 import { loginPage, logoutPage } from './pages.ts'
-import { LoginLimit, SESSION_MS, Sessions } from './sessions.ts'
 
 const COOKIE = 'tb_console'
 const Form = z.object({ key: z.string().max(256).catch('') })
@@ -24,7 +31,7 @@ export function registerLogin(app: FastifyInstance, keys: ApiKeys): void {
       void reply.code(429).header('retry-after', Math.ceil(waitMs / 1000))
       return loginPage(reply, 'Too many wrong keys. Wait a minute.')
     }
-    const operator = keys.operator(Form.catch({ key: '' }).parse(request.body).key)
+    const operator = person(keys.find(Form.catch({ key: '' }).parse(request.body).key))
     if (!operator) {
       limit.failed(request.ip)
       return loginPage(reply.code(401), 'That key does not open the console. A worker’s own key never does.')
@@ -42,12 +49,15 @@ export function registerLogin(app: FastifyInstance, keys: ApiKeys): void {
 }
 
 /** Who asks. A session ends with its key: one that was taken out of the file logs its sessions out. */
-function operatorOf(request: FastifyRequest, keys: ApiKeys, sessions: Sessions): Operator | undefined {
-  const [, bearer] = /^Bearer (\S{1,256})$/i.exec(request.headers.authorization ?? '') ?? []
-  if (bearer !== undefined) return keys.operator(bearer)
+function operatorOf(request: FastifyRequest, keys: ApiKeys, sessions: Sessions): ApiKey | undefined {
+  const bearer = bearerOf(request.headers.authorization)
+  if (bearer !== undefined) return person(keys.find(bearer))
   const hash = sessions.keyHashOf(request.cookies[COOKIE])
-  return hash === undefined ? undefined : keys.operatorOf(hash)
+  return hash === undefined ? undefined : person(keys.findByHash(hash))
 }
+
+/** A worker's key opens nothing here: it belongs to a process, not to a person. */
+const person = (key: ApiKey | undefined) => (key?.agentType === undefined ? key : undefined)
 
 /** A browser that wants a page goes to the form; everything else gets a 401. */
 function askForLogin(request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -58,6 +68,3 @@ function askForLogin(request: FastifyRequest, reply: FastifyReply): FastifyReply
     .header('www-authenticate', 'Bearer')
     .send({ error: 'expected a login, or Authorization: Bearer <API key>' })
 }
-
-const cookieSettings = (ms: number) =>
-  ({ path: '/', httpOnly: true, sameSite: 'strict', maxAge: Math.floor(ms / 1000) }) as const

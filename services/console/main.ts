@@ -1,7 +1,7 @@
 import { loadCluster } from '#lib/cluster'
+import { ApiKeys } from '#lib/http'
 import { openRedis } from '#lib/queue'
 import { announceReady, createLog, loadConfig, onDispose, untilSignal } from '#lib/runtime'
-import { ApiKeys } from './api-keys.ts'
 import { Config } from './config.ts'
 import { openQueues } from './queues.ts'
 import { openServer } from './server.ts'

@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import type { Redis } from 'ioredis'
+import type { ApiKey } from '#lib/http'
 import {
   DEFAULT_EXPIRY_MS,
   enqueue,
@@ -13,7 +14,6 @@ import {
 } from '#lib/queue'
 import type { Clock, Log } from '#lib/runtime'
 import type { ServedType, ServedTypes } from './agent-types.ts'
-import type { ApiKey } from './api-keys.ts'
 import { type InputCheck, inputCheck } from './input-check.ts'
 import { type Origin, originOf, type Parent } from './origin.ts'
 import { ProblemError } from './problem.ts'

@@ -1,35 +1,20 @@
 import { loadCluster } from '#lib/cluster'
-import { openRedis, publicKeyOf, readSigningKey } from '#lib/queue'
-import {
-  announceReady,
-  createLog,
-  loadConfig,
-  onDispose,
-  readCredential,
-  systemClock,
-  untilSignal,
-} from '#lib/runtime'
+import { listen, readApiKeys } from '#lib/http'
+import { openRedis, publicKeyOf, readSigningKey, UNSIGNED } from '#lib/queue'
+import { announceReady, createLog, loadConfig, onDispose, systemClock, untilSignal } from '#lib/runtime'
 import { openTelemetry } from '#lib/telemetry'
 import { openAgentTypes } from './agent-types.ts'
-import { readApiKeys } from './api-keys.ts'
 import { Config } from './config.ts'
 import { EndWatch } from './end-watch.ts'
-import { buildServer, listen } from './server.ts'
+import { buildServer } from './server.ts'
 
 const log = createLog('producer')
 const config = loadConfig(Config, process.env)
 const cluster = await loadCluster(config.clusterFile)
-const keys = readApiKeys(config.apiKeysFile)
+const keys = readApiKeys(config.apiKeysFile, [UNSIGNED])
 const signingKey = readSigningKey(config.signingKeyFile)
 const { name, environment } = cluster
-const { endpoint, tokenFile } = config.telemetry
-await using _telemetry = await openTelemetry({
-  service: 'producer',
-  environment,
-  endpoint,
-  token: tokenFile && readCredential(tokenFile),
-  log,
-})
+await using _telemetry = await openTelemetry({ service: 'producer', environment, ...config.telemetry, log })
 const redis = await openRedis(config.redis, 'producer', { log })
 await using _redis = onDispose(() => redis.disconnect())
 await using types = await openAgentTypes({ cluster, redis, log })

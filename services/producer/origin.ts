@@ -1,9 +1,9 @@
 import type { KeyObject } from 'node:crypto'
 import type { Redis } from 'ioredis'
+import type { ApiKey } from '#lib/http'
 import { lockKey, verifyJob } from '#lib/queue'
 import { messageOf, PermanentError } from '#lib/runtime'
 import type { ServedType, ServedTypes } from './agent-types.ts'
-import type { ApiKey } from './api-keys.ts'
 import { ProblemError } from './problem.ts'
 
 /** Whom a new job belongs to. Never taken from the body alone. */

@@ -1,7 +1,7 @@
+import type { ApiKey } from '#lib/http'
 import { agentTypeOf, readRequest, type RequestOwner, type RequestView } from '#lib/queue'
 import type { Producer } from './accept.ts'
 import type { ServedType } from './agent-types.ts'
-import type { ApiKey } from './api-keys.ts'
 import type { EndWatch } from './end-watch.ts'
 import { ProblemError } from './problem.ts'
 

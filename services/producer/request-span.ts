@@ -1,7 +1,7 @@
 import { context, type Link, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { ApiKey } from '#lib/http'
 import { attribute, contextOf, tracer } from '#lib/telemetry'
-import type { ApiKey } from './api-keys.ts'
 import { problemOf } from './error-mapping.ts'
 
 /**

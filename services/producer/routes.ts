@@ -2,11 +2,11 @@ import { trace } from '@opentelemetry/api'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import * as z from 'zod'
+import { type ApiKey, bearerOf, findApiKey } from '#lib/http'
 import { Metadata } from '#lib/queue'
 import { parseDurationMs } from '#lib/runtime'
 import { accept, type Producer } from './accept.ts'
 import { describeAgent } from './agents.ts'
-import { type ApiKey, findApiKey } from './api-keys.ts'
 import type { EndWatch } from './end-watch.ts'
 import { ProblemError } from './problem.ts'
 import { readWhenEnded } from './read.ts'
@@ -42,7 +42,7 @@ export function addRoutes(app: FastifyInstance, routed: Routed): void {
   const callerOf = (request: FastifyRequest) => callers.get(request)!
   // Before the body is read: a stranger's body costs nothing.
   routes.addHook('onRequest', async (request) => {
-    const key = findApiKey(routed.keys, request.headers.authorization)
+    const key = findApiKey(routed.keys, bearerOf(request.headers.authorization))
     if (!key)
       throw new ProblemError('unauthorized', 'expected "Authorization: Bearer <API key>" with a known key')
     callers.set(request, key)

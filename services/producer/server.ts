@@ -6,7 +6,6 @@ import Fastify, {
 } from 'fastify'
 import { validatorCompiler } from 'fastify-type-provider-zod'
 import type { Redis } from 'ioredis'
-import { onDispose } from '#lib/runtime'
 import { problemOf } from './error-mapping.ts'
 import { ProblemError } from './problem.ts'
 import { addRoutes, type Routed } from './routes.ts'
@@ -28,6 +27,7 @@ export function buildServer(routed: Omit<Routed, 'closing'>): FastifyInstance {
     routerOptions: { maxParamLength: 2 ** 14 },
     frameworkErrors: (error, _request, reply) => void sendProblem(reply as FastifyReply, problemOf(error)),
   })
+  // Waits of callers end at once.
   app.addHook('preClose', async () => closing.abort())
   // Else the close would wait until a connection that was busy when it began has been idle for long enough.
   app.addHook('onSend', async (_request, reply) => {
@@ -46,18 +46,6 @@ export function buildServer(routed: Omit<Routed, 'closing'>): FastifyInstance {
   app.get('/readyz', () => ready(redis))
   void app.register(async (scope) => addRoutes(scope, { ...routed, closing: closing.signal }))
   return app
-}
-
-/** Listens; disposing answers what is in flight, waits of callers at once, and closes. */
-export async function listen(
-  app: FastifyInstance,
-  { host, port }: { host: string; port: number },
-): Promise<{ url: string } & AsyncDisposable> {
-  const url = await app.listen({ host, port })
-  return Object.assign(
-    onDispose(() => app.close()),
-    { url },
-  )
 }
 
 async function ready(redis: Redis): Promise<{ status: 'ready' }> {

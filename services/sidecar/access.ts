@@ -68,9 +68,9 @@ export class Access {
     return { name: secret.name, egress: secret.egress, read }
   }
 
-  /** The service refused this generation of the secret: the next read asks Vault. */
-  refused(attempt: LiveAttempt, { name, read }: BrokeredSecret): void {
-    this.#options.reader.invalidate(attempt.agentType.name, name, read.generation)
+  /** The service refused this generation of the secret. True when reading it again may give another. */
+  keyRefused(attempt: LiveAttempt, { name, read }: BrokeredSecret): boolean {
+    return this.#options.reader.invalidate(attempt.agentType.name, name, read.generation)
   }
 
   /** A value for the context itself: `deliver: value` alone. */

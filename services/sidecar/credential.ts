@@ -1,22 +1,19 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
 import { join } from 'node:path'
-import { ConfigError, readCredential } from '#lib/runtime'
+import { ConfigError, hashCredential, isSameHash, readCredential } from '#lib/runtime'
 
 /** What the workers of one agent type must present; only its hash is kept. */
 export class WorkerCredential {
-  readonly #hash: Buffer
+  readonly #hash: string
 
   /** @throws ConfigError when the file `<folder>/<agent type>` is missing or empty */
   constructor(folder: string, agentType: string) {
     const value = readCredential(join(folder, agentType))
     if (value === '') throw new ConfigError([`TB_CREDENTIALS_DIR: the credential of "${agentType}" is empty`])
-    this.#hash = sha256(value)
+    this.#hash = hashCredential(value)
   }
 
   /** Compares in constant time. */
   matches(presented: string): boolean {
-    return timingSafeEqual(this.#hash, sha256(presented))
+    return isSameHash(this.#hash, hashCredential(presented))
   }
 }
-
-const sha256 = (text: string) => createHash('sha256').update(text).digest()

@@ -1,17 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { SpanKind } from '@opentelemetry/api'
-import { BadBrokerRequestError, matchEgress, UpstreamError, type Upstream } from '#lib/broker'
+import { BadBrokerRequestError, matchEgress, type Upstream } from '#lib/broker'
 import type { Clock } from '#lib/runtime'
 import { attribute, inSpan } from '#lib/telemetry'
 import type { Access } from './access.ts'
 import type { ContextRequest } from './context-routes.ts'
 import { readBody } from './exchange.ts'
-import type { KeyRefusals } from './key-refusals.ts'
 
 export interface FetchRouteOptions {
   access: Access
-  refusals: KeyRefusals
   upstream: Upstream
   clock: Clock
 }
@@ -25,7 +23,7 @@ export class FetchRoute {
   }
 
   async serve(asked: ContextRequest, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { access, refusals, upstream, clock } = this.#options
+    const { access, upstream, clock } = this.#options
     const { method = 'GET' } = request
     const address = request.headers['x-tb-url']
     if (typeof address !== 'string') throw new BadBrokerRequestError('"x-tb-url": the address, once')
@@ -50,7 +48,7 @@ export class FetchRoute {
         { budget: attempt.budget, signal, timeoutMs: attempt.callTimeoutMs(clock.now()) },
       )
       span.setAttribute(attribute.httpStatus, answer.status)
-      if (answer.status === 401) refusals.note(attempt, brokered, refusedKey())
+      if (answer.status === 401) access.keyRefused(attempt, brokered)
       await passOn(asked, answer, response)
     })
   }
@@ -73,8 +71,6 @@ async function passOn({ attempt }: ContextRequest, answer: Answer, response: Ser
     free?.()
   }
 }
-
-const refusedKey = () => new UpstreamError('upstream-unauthorized', 'the service refused the key (401)')
 
 function* pairs(raw: string[]): Generator<[string, string]> {
   for (let at = 0; at < raw.length; at += 2) yield [raw[at]!, raw[at + 1]!]

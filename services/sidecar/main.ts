@@ -1,7 +1,7 @@
 import { AuditLog } from '#lib/audit'
 import { loadCluster } from '#lib/cluster'
 import { openRedis, readPublicKey } from '#lib/queue'
-import { announceReady, createLog, loadConfig, onDispose, readCredential, untilSignal } from '#lib/runtime'
+import { announceReady, createLog, loadConfig, onDispose, untilSignal } from '#lib/runtime'
 import { SecretReader } from '#lib/secrets'
 import { openTelemetry } from '#lib/telemetry'
 import { VaultClient, vaultNames } from '#lib/vault'
@@ -12,17 +12,12 @@ import { Sidecar } from './sidecar.ts'
 const config = loadConfig(Config, process.env)
 const log = createLog('sidecar')
 const cluster = await loadCluster(config.clusterFile)
-const { endpoint, tokenFile } = config.telemetry
-await using _telemetry = await openTelemetry({
-  service: 'sidecar',
-  environment: cluster.environment,
-  ...(endpoint && { endpoint }),
-  ...(tokenFile && { token: readCredential(tokenFile) }),
-})
+const { environment } = cluster
+await using _telemetry = await openTelemetry({ service: 'sidecar', environment, ...config.telemetry, log })
 const redis = await openRedis(config.redis, 'reader', { log })
 await using _redis = onDispose(() => redis.disconnect())
 await using vault = await VaultClient.open({ address: config.vault.address })
-const names = vaultNames({ cluster: cluster.name, environment: cluster.environment })
+const names = vaultNames({ cluster: cluster.name, environment })
 await using identity = await openIdentity(config.vault, { vault, names, log })
 await using reader = await SecretReader.open({ identity, vault, names, log })
 await using audit = await AuditLog.open({ file: config.auditFile })

@@ -1,6 +1,13 @@
 import type { ServerResponse } from 'node:http'
 import { type Span, SpanKind } from '@opentelemetry/api'
-import { BadBrokerRequestError, callModel, type ModelCall, streamModel, type Upstream } from '#lib/broker'
+import {
+  BadBrokerRequestError,
+  callModel,
+  type ModelCall,
+  streamModel,
+  type Upstream,
+  UpstreamError,
+} from '#lib/broker'
 import type { Clock } from '#lib/runtime'
 import { attribute, inSpan } from '#lib/telemetry'
 import type { GenerateRequest, GenerateResult, StreamLine } from '#lib/wire'
@@ -9,7 +16,6 @@ import type { Access, BrokeredSecret } from './access.ts'
 import type { ContextRequest } from './context-routes.ts'
 import { errorBody, sendJson } from './exchange.ts'
 import { failureOf } from './failure.ts'
-import type { KeyRefusals } from './key-refusals.ts'
 
 const Text = z.string().max(4 * 2 ** 20)
 const Request_ = z.strictObject({
@@ -27,7 +33,6 @@ const Request_ = z.strictObject({
 
 export interface ModelRouteOptions {
   access: Access
-  refusals: KeyRefusals
   upstream: Upstream
   clock: Clock
 }
@@ -66,7 +71,7 @@ export class ModelRoute {
             await write(response, line)
           }
         } catch (error) {
-          this.#options.refusals.note(asked.attempt, secret, error)
+          this.#mayHaveAnother(asked, secret, error)
           throw error
         }
       })
@@ -84,9 +89,15 @@ export class ModelRoute {
     try {
       return await callModel(this.#call(asked, prepared, secret))
     } catch (error) {
-      if (this.#options.refusals.note(asked.attempt, secret, error)) throw new RefusedKey(secret, error)
+      if (this.#mayHaveAnother(asked, secret, error)) throw new RefusedKey(secret, error)
       throw error
     }
+  }
+
+  /** True when the provider refused the key and reading it again may give another: the reader forgets it then. */
+  #mayHaveAnother({ attempt }: ContextRequest, secret: BrokeredSecret, error: unknown): boolean {
+    const refused = error instanceof UpstreamError && error.type === 'upstream-unauthorized'
+    return refused && this.#options.access.keyRefused(attempt, secret)
   }
 
   async #againWithNewerKey(

@@ -13,7 +13,6 @@ import { ContextRoutes } from './context-routes.ts'
 import { WorkerCredential } from './credential.ts'
 import { FetchRoute } from './fetch-route.ts'
 import { Gate } from './gate.ts'
-import { KeyRefusals } from './key-refusals.ts'
 import { ModelRoute } from './model-route.ts'
 import { TypeSocket } from './type-socket.ts'
 import { WorkerRoutes } from './worker-routes.ts'
@@ -69,7 +68,7 @@ function wire(
   const upstream = stack.use(Upstream.open())
   const attempts = stack.use(new Attempts(all))
   const access = new Access(all)
-  const serving = { access, upstream, clock: all.clock, refusals: new KeyRefusals(access, all.clock) }
+  const serving = { access, upstream, clock: all.clock }
   return new Gate({
     attempts,
     access,

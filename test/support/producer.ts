@@ -1,6 +1,7 @@
-import { createHash, generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync } from 'node:crypto'
 import { type Job, Worker } from 'bullmq'
 import type { AgentType, Cluster } from '#lib/cluster'
+import { listen } from '#lib/http'
 import {
   type JobData,
   type JobResult,
@@ -10,10 +11,10 @@ import {
   publishManifest,
   queueOf,
 } from '#lib/queue'
-import { silentLog, systemClock } from '#lib/runtime'
+import { hashCredential, silentLog, systemClock } from '#lib/runtime'
 import { openAgentTypes } from '../../services/producer/agent-types.ts'
 import { EndWatch } from '../../services/producer/end-watch.ts'
-import { buildServer, listen } from '../../services/producer/server.ts'
+import { buildServer } from '../../services/producer/server.ts'
 import type { TestRedis } from './queue-redis.ts'
 
 export const KEYS = {
@@ -87,11 +88,15 @@ export function testManifest(agentType: string, more: Partial<Manifest> = {}): M
   }
 }
 
-export const hash = (key: string) => createHash('sha256').update(key).digest('hex')
 const apiKeys = [
-  { hash: hash(KEYS.shop), caller: 'shop', tenant: 'acme' },
-  { hash: hash(KEYS.other), caller: 'spy', tenant: 'rival' },
-  { hash: hash(KEYS.coordinator), caller: 'coordinator', tenant: 'default', agentType: 'coordinator' },
+  { hash: hashCredential(KEYS.shop), caller: 'shop', tenant: 'acme' },
+  { hash: hashCredential(KEYS.other), caller: 'spy', tenant: 'rival' },
+  {
+    hash: hashCredential(KEYS.coordinator),
+    caller: 'coordinator',
+    tenant: 'default',
+    agentType: 'coordinator',
+  },
 ]
 
 /** A producer in this process, with real HTTP and a real Redis; nobody works on its queues yet. */

@@ -17,6 +17,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   secrets: ['runtime', 'telemetry', 'vault', 'wire'],
   broker: ['runtime', 'telemetry', 'secrets', 'wire'],
   audit: ['runtime'],
+  http: ['runtime'],
   rotation: ['runtime', 'telemetry', 'vault'],
   agent: [],
   client: [],

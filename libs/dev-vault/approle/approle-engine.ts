@@ -1,7 +1,6 @@
-import type { Clock } from '#lib/runtime'
+import { type Clock, hashCredential, isSameHash } from '#lib/runtime'
 import { write, type Engine, type EngineRequest, type Reply, type Route } from '../engine.ts'
 import { badRequest, nothingThere, VaultRefusal } from '../errors.ts'
-import { hashOf, sameHash } from '../ids.ts'
 import type { TokenStore } from '../tokens/token-store.ts'
 import { appRoleFrom, describeAppRole, type AppRole } from './approle-role.ts'
 import { loginReply } from './login.ts'
@@ -79,8 +78,8 @@ export class AppRoleEngine implements Engine {
   #login({ path, fields }: EngineRequest): Reply {
     const roleId = fields.string('role_id')
     if (!roleId) throw badRequest('missing role_id')
-    const wanted = hashOf(roleId)
-    const role = [...this.#roles.values()].find((known) => sameHash(hashOf(known.roleId), wanted))
+    const wanted = hashCredential(roleId)
+    const role = [...this.#roles.values()].find((known) => isSameHash(hashCredential(known.roleId), wanted))
     if (!role) throw badRequest('invalid role or secret ID')
     const metadata: Record<string, string> = { role_name: role.name }
     if (role.bindSecretId) {

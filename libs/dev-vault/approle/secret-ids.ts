@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import type { Clock } from '#lib/runtime'
+import { type Clock, hashCredential, isSameHash } from '#lib/runtime'
 import { inSeconds } from '../durations.ts'
 import type { EngineRequest, Reply } from '../engine.ts'
 import { badRequest } from '../errors.ts'
-import { hashOf, sameHash } from '../ids.ts'
 import { isoTime } from '../tokens/token-replies.ts'
 import type { AppRole } from './approle-role.ts'
 
@@ -33,8 +32,8 @@ export function issueSecretId(clock: Clock, role: AppRole, { fields }: EngineReq
   const secret = randomUUID()
   const accessor = randomUUID()
   const createdAt = clock.now()
-  role.secretIds.set(hashOf(secret), {
-    hash: hashOf(secret),
+  role.secretIds.set(hashCredential(secret), {
+    hash: hashCredential(secret),
     accessor,
     usesLeft,
     ttlMs,
@@ -55,9 +54,9 @@ export function issueSecretId(clock: Clock, role: AppRole, { fields }: EngineReq
 
 /** The live secret id, dropped when its time is over. */
 export function findSecretId(clock: Clock, role: AppRole, secret: string): SecretId | undefined {
-  const hash = hashOf(secret)
+  const hash = hashCredential(secret)
   const found = role.secretIds.get(hash)
-  return found && sameHash(found.hash, hash) ? unlessOver(clock, role, found) : undefined
+  return found && isSameHash(found.hash, hash) ? unlessOver(clock, role, found) : undefined
 }
 
 export function findSecretIdAccessor(clock: Clock, role: AppRole, accessor: string): SecretId | undefined {

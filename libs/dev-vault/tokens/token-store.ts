@@ -1,6 +1,6 @@
-import type { Clock } from '#lib/runtime'
+import { type Clock, hashCredential, isSameHash } from '#lib/runtime'
 import { badRequest } from '../errors.ts'
-import { hashOf, randomBase62, sameHash } from '../ids.ts'
+import { randomBase62 } from '../ids.ts'
 import type { Lease, LeaseStore } from '../leases.ts'
 import { grantTtl } from '../ttl.ts'
 import type { TokenEntry } from './token-entry.ts'
@@ -28,7 +28,7 @@ export class TokenStore {
   /** Makes a token. The token itself is given once, here. */
   create({ id, ...fields }: NewToken): { token: string; entry: TokenEntry } {
     const token = id ?? `hvs.${randomBase62(32)}`
-    const hash = hashOf(token)
+    const hash = hashCredential(token)
     if (this.#byHash.has(hash)) throw badRequest('cannot create a token with a duplicate ID')
     const entry: TokenEntry = {
       parent: undefined,
@@ -49,9 +49,9 @@ export class TokenStore {
 
   /** The live token that hashes alike. */
   find(token: string): TokenEntry | undefined {
-    const hash = hashOf(token)
+    const hash = hashCredential(token)
     const entry = this.#byHash.get(hash)
-    return entry && sameHash(entry.hash, hash) && !this.#isOver(entry) ? entry : undefined
+    return entry && isSameHash(entry.hash, hash) && !this.#isOver(entry) ? entry : undefined
   }
 
   findAccessor(accessor: string): TokenEntry | undefined {

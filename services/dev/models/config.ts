@@ -1,4 +1,3 @@
-import { TelemetryConfig } from '#lib/runtime'
 import * as z from 'zod'
 
 /** Configuration of the stand-in model provider. */
@@ -13,5 +12,4 @@ export const Config = z.object({
   port: z.coerce.number().int().min(0).max(65_535).default(0),
   /** JSON `{anthropic: string[], openai: string[]}`: the keys that are accepted. */
   keysFile: z.string(),
-  telemetry: TelemetryConfig.default({}),
 })

@@ -1,6 +1,5 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
-import { ConfigError } from '#lib/runtime'
+import { ConfigError, hashCredential, isSameHash } from '#lib/runtime'
 import * as z from 'zod'
 
 const Keys = z.strictObject({
@@ -28,7 +27,8 @@ export class AcceptedKeys {
     } catch {
       // half-written: the next request reads it again
     }
-    return this.#keys[provider].some((accepted) => sameText(accepted, key))
+    const hash = hashCredential(key)
+    return this.#keys[provider].some((accepted) => isSameHash(hashCredential(accepted), hash))
   }
 
   #reload(): void {
@@ -57,9 +57,3 @@ function readKeys(file: string): Keys {
     throw new ConfigError([`TB_KEYS_FILE: ${file} must hold JSON {"anthropic": [key], "openai": [key]}`])
   }
 }
-
-function sameText(a: string, b: string): boolean {
-  return timingSafeEqual(digest(a), digest(b))
-}
-
-const digest = (text: string) => createHash('sha256').update(text).digest()

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import * as z from 'zod'
+import { isOwnOrigin, pageHeaders } from '#lib/http'
 import { buildTree, type TraceStore } from '#lib/traces'
-import { type Access, isOwnOrigin } from './access.ts'
+import type { Access } from './access.ts'
 import { html, Markup } from './html.ts'
 import { style } from './style.ts'
 import { listView, loginView, traceView } from './views.ts'
@@ -14,7 +15,7 @@ const POLICY = `default-src 'none'; style-src 'sha256-${createHash('sha256').upd
 /** The pages that a browser sees, behind the token as a login. */
 export function pages(app: FastifyInstance, access: Access, store: TraceStore): void {
   app.addHook('onRequest', async (request, reply) => {
-    if (request.method === 'POST' && !isOwnOrigin(request))
+    if (request.method === 'POST' && !isOwnOrigin(request.headers))
       await page(reply.code(403), 'Refused', html`<p>This form was sent from another page.</p>`)
   })
   app.get<{ Querystring: { next?: string } }>('/login', async (request, reply) =>
@@ -70,14 +71,5 @@ function page(reply: FastifyReply, title: string, body: Markup): FastifyReply {
         </main>
       </body>
     </html>`
-  return reply
-    .headers({
-      'content-security-policy': POLICY,
-      'x-content-type-options': 'nosniff',
-      // not no-referrer: with it a browser sends `Origin: null` on our own forms
-      'referrer-policy': 'same-origin',
-      'cache-control': 'no-store',
-    })
-    .type('text/html; charset=utf-8')
-    .send(document.text)
+  return reply.headers(pageHeaders(POLICY)).type('text/html; charset=utf-8').send(document.text)
 }

@@ -1,10 +1,10 @@
-import type { AddressInfo } from 'node:net'
 import cookie from '@fastify/cookie'
 import formbody from '@fastify/formbody'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
+import { isLoopbackHost, listen, type Listening } from '#lib/http'
 import { type Log, messageOf } from '#lib/runtime'
 import { buildTree, OtlpError, type TraceStore } from '#lib/traces'
-import { Access, isLoopbackHost } from './access.ts'
+import { Access } from './access.ts'
 import { pages } from './pages.ts'
 
 const BODY_LIMIT_BYTES = 8 * 2 ** 20
@@ -22,12 +22,8 @@ export interface ServerOptions {
 }
 
 /** Serves the store over HTTP: OTLP in, JSON and pages out. Disposing it closes the port. */
-export async function openServer(options: ServerOptions): Promise<AsyncDisposable & { url: string }> {
-  const app = buildApp(options)
-  await app.listen({ host: options.host, port: options.port })
-  const { port } = app.server.address() as AddressInfo
-  const host = options.host.includes(':') ? `[${options.host}]` : options.host
-  return { url: `http://${host}:${port}`, [Symbol.asyncDispose]: () => app.close() }
+export async function openServer(options: ServerOptions): Promise<Listening> {
+  return listen(buildApp(options), options)
 }
 
 /** The routes without a port, for tests. */

@@ -1,6 +1,7 @@
-import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto'
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { existsSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { hashCredential, readCredential } from '#lib/runtime'
 import { privateDirectory } from './directories.ts'
 
 /** One entry of the list of API keys that producer and console check against. */
@@ -52,7 +53,7 @@ export class Credentials {
 
   /** The generated value itself. */
   read(name: string, make?: () => string): string {
-    return readFileSync(this.file(name, make), 'utf8').trim()
+    return readCredential(this.file(name, make))
   }
 
   /** The Ed25519 key pair that signs jobs. */
@@ -92,4 +93,4 @@ function writePrivate(path: string, content: string): void {
 
 const randomToken = () => randomBytes(32).toString('base64url')
 const apiKey = () => `tbk_${randomToken()}`
-const hashOf = (file: string) => createHash('sha256').update(readFileSync(file, 'utf8').trim()).digest('hex')
+const hashOf = (file: string) => hashCredential(readCredential(file))

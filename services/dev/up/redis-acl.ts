@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hashCredential } from '#lib/runtime'
 
 /** What BullMQ's `Queue#add` runs, scripts included. No KEYS, SCAN, CONFIG, SCRIPT FLUSH or administration. */
 const ENQUEUE_COMMANDS = [
@@ -54,17 +54,15 @@ export function redisAcl(users: RedisUsers): string {
   const commands = ENQUEUE_COMMANDS.map((command) => `+${command}`)
   const enqueue = [
     'user enqueue on',
-    `#${sha256(users.enqueuePassword)}`,
+    `#${hashCredential(users.enqueuePassword)}`,
     'resetchannels -@all',
     ...commands,
     ...keys,
   ]
   return [
     'user default off',
-    `user services on #${sha256(users.servicesPassword)} ~* &* +@all`,
+    `user services on #${hashCredential(users.servicesPassword)} ~* &* +@all`,
     enqueue.join(' '),
     '',
   ].join('\n')
 }
-
-const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')

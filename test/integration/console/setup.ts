@@ -1,13 +1,12 @@
-import { createHash } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Queue, UnrecoverableError, Worker } from 'bullmq'
 import type { Cluster } from '#lib/cluster'
+import { ApiKeys } from '#lib/http'
 import { openRedis, queueOf } from '#lib/queue'
-import { onDispose, silentLog } from '#lib/runtime'
+import { hashCredential, onDispose, silentLog } from '#lib/runtime'
 import { bullTelemetry, inSpan, openTelemetry } from '#lib/telemetry'
-import { ApiKeys } from '../../../services/console/api-keys.ts'
 import { openQueues } from '../../../services/console/queues.ts'
 import { openServer } from '../../../services/console/server.ts'
 import { startRedis } from './redis-server.ts'
@@ -18,7 +17,6 @@ export const KEY = 'tbk_operator-of-the-test'
 export const WORKER_KEY = 'tbk_worker-of-the-test'
 export const TRACES = 'http://127.0.0.1:9999'
 
-const hash = (key: string) => createHash('sha256').update(key).digest('hex')
 const cluster = { name: 'test', environment: 'dev', agents: { coder: {}, tester: {} } } as unknown as Cluster
 
 /** A console over a real Redis with one job that completed, one that failed and one scheduler, all full of the canary. */
@@ -30,8 +28,8 @@ export async function setup() {
   const apiKeysFile = join(folder, 'keys.json')
   const writeKeys = (...keys: object[]) => writeFile(apiKeysFile, JSON.stringify(keys))
   await writeKeys(
-    { hash: hash(KEY), caller: 'operator', tenant: 'default' },
-    { hash: hash(WORKER_KEY), caller: 'coder', tenant: 'default', agentType: 'coder' },
+    { hash: hashCredential(KEY), caller: 'operator', tenant: 'default' },
+    { hash: hashCredential(WORKER_KEY), caller: 'coder', tenant: 'default', agentType: 'coder' },
   )
   const connection = await openRedis({ socket: redis.socket }, 'worker')
   stack.use(onDispose(() => connection.disconnect()))

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { writeResolvedCluster } from '#lib/cluster'
 import { createSigningKeyPem, openRedis, publishManifest, queueOf } from '#lib/queue'
-import { configToEnv } from '#lib/runtime'
-import { hash, KEYS, testCluster, testManifest } from '../../support/producer.ts'
+import { configToEnv, hashCredential } from '#lib/runtime'
+import { KEYS, testCluster, testManifest } from '../../support/producer.ts'
 import { startRedis, type TestRedis } from '../../support/queue-redis.ts'
 
 let redis: TestRedis
@@ -18,7 +18,7 @@ beforeAll(async () => {
   ) as [string, string, string]
   await writeResolvedCluster(testCluster('demo'), clusterFile)
   await writeFile(signingKeyFile, createSigningKeyPem().signingKey)
-  await writeFile(apiKeysFile, JSON.stringify([{ hash: hash(KEYS.shop), caller: 'shop', tenant: 'acme' }]))
+  await writeFile(apiKeysFile, JSON.stringify([{ hash: hashCredential(KEYS.shop), caller: 'shop', tenant: 'acme' }]))
   env = configToEnv({ clusterFile, signingKeyFile, apiKeysFile, redis: redis.config, supervised: 1 })
   const connection = await openRedis(redis.config, 'reader')
   await publishManifest(
@@ -70,7 +70,7 @@ test.each<[string, Record<string, string>, RegExp]>([
   [
     'an API key file that is none',
     { TB_API_KEYS_FILE: '/etc/hostname' },
-    /cannot read the API keys in \/etc\/hostname: it is no JSON/,
+    /API keys file \/etc\/hostname: expected JSON/,
   ],
   ['a wrong port', { TB_PORT: 'eighty' }, /TB_PORT/],
 ])('with %s the process ends and says what is wrong', async (_what, more, message) => {

@@ -108,6 +108,24 @@ describe('the cache of static secrets', () => {
     expect(vault.count('kvRead')).toBeLessThanOrEqual(8)
   })
 
+  test('a refused value may have another after 1 s, then after twice as long, and a newer one at once', async () => {
+    const { clock, vault, reader, path } = await setup()
+    const refuse = async () => {
+      const { generation } = await reader.read('writer', 'api-key')
+      return reader.invalidate('writer', 'api-key', generation)
+    }
+    expect([await refuse(), await refuse()]).toEqual([true, false])
+    await clock.advance(1000)
+    expect([await refuse(), await refuse()]).toEqual([true, false])
+    await clock.advance(1000)
+    expect(await refuse()).toBe(false)
+    await clock.advance(1000)
+    expect(await refuse()).toBe(true)
+    vault.kv.set(path, { data: { value: 'second' }, version: 4 })
+    expect(await refuse()).toBe(true)
+    expect(reader.invalidate('writer', 'api-key', 3)).toBe(true)
+  })
+
   test('an invalidated value is read anew at once, and a newer one is kept', async () => {
     const { vault, reader, path } = await setup()
     await reader.read('writer', 'api-key')

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { LoginLimit, Sessions } from '../../../services/console/sessions.ts'
+import { LoginLimit, Sessions } from '#lib/http'
 
 function setup() {
   const clock = { time: 1000, now: () => clock.time, sleep: async () => {} }

@@ -18,7 +18,10 @@ beforeAll(async () => {
   ) as [string, string, string]
   await writeResolvedCluster(testCluster('demo'), clusterFile)
   await writeFile(signingKeyFile, createSigningKeyPem().signingKey)
-  await writeFile(apiKeysFile, JSON.stringify([{ hash: hashCredential(KEYS.shop), caller: 'shop', tenant: 'acme' }]))
+  await writeFile(
+    apiKeysFile,
+    JSON.stringify([{ hash: hashCredential(KEYS.shop), caller: 'shop', tenant: 'acme' }]),
+  )
   env = configToEnv({ clusterFile, signingKeyFile, apiKeysFile, redis: redis.config, supervised: 1 })
   const connection = await openRedis(redis.config, 'reader')
   await publishManifest(

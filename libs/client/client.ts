@@ -62,13 +62,15 @@ export class ThreadboundClient {
     const until = performance.now() + timeoutMs
     for (;;) {
       const left = Math.max(0, until - performance.now())
-      const path = `${pathOf(id)}?wait=${Math.ceil(Math.min(left, LONGEST_WAIT_MS))}ms`
+      const waitMs = Math.ceil(Math.min(left, LONGEST_WAIT_MS))
+      const path = `${pathOf(id)}?wait=${waitMs}ms`
       const view = await this.#call<RequestView<Result>>({
         method: 'GET',
         path,
         isRepeatable: true,
         signal,
         until,
+        waitMs,
       })
       if (view.state === 'ended') return view
       if (performance.now() >= until)

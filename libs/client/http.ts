@@ -10,6 +10,8 @@ export interface Call {
   signal?: AbortSignal | undefined
   /** Attempts end here: `performance.now()`. */
   until?: number
+  /** How long the producer is asked to wait before it answers. */
+  waitMs?: number
 }
 
 export interface Caller {
@@ -19,6 +21,8 @@ export interface Caller {
 }
 
 const ATTEMPTS = 5
+/** What an answer may take beyond the wait that was asked for. */
+const ANSWER_MS = 10_000
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 5000
 
@@ -45,7 +49,8 @@ class RetryLater extends ThreadboundError {
 }
 
 async function callOnce<T>({ url, apiKey, fetch }: Caller, request: Call): Promise<T> {
-  const { method, path, body, signal } = request
+  const { method, path, body, signal, waitMs = 0 } = request
+  const late = AbortSignal.timeout(waitMs + ANSWER_MS)
   let response: Response
   let answer: unknown
   try {
@@ -56,12 +61,14 @@ async function callOnce<T>({ url, apiKey, fetch }: Caller, request: Call): Promi
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      ...(signal ? { signal } : {}),
+      signal: signal ? AbortSignal.any([signal, late]) : late,
     })
     answer = JSON.parse(await response.text())
   } catch (cause) {
     if (signal?.aborted) throw signal.reason
-    throw new ThreadboundError({ status: 0, type: 'network', message: `no answer from ${url}` }, { cause })
+    const { message } = ((cause as Error).cause ?? cause) as Error
+    const facts = { status: 0, type: 'network', message: `no answer from ${url}: ${message}` }
+    throw new ThreadboundError(facts, { cause })
   }
   if (response.ok) return answer as T
   throw refusal(response, answer)

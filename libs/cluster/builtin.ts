@@ -1,4 +1,5 @@
-import type { Egress, Level, ModelProvider, ModelRoute, Secret } from './model.ts'
+import type { Level } from '#lib/runtime'
+import type { Egress, ModelProvider, ModelRoute, Secret } from './model.ts'
 
 /** What holds where neither the file nor its defaults say anything. Texts as they would be written in the file. */
 export const BUILT_IN = {

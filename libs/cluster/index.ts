@@ -14,7 +14,6 @@ export type {
   Cluster,
   Connect,
   Egress,
-  Level,
   ModelProvider,
   ModelRoute,
   Rotation,

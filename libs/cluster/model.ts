@@ -1,5 +1,4 @@
-/** How strong a context is. */
-export type Level = 'thread' | 'process' | 'namespace'
+import type { Level } from '#lib/runtime'
 
 /** A service that model calls go to, and that `up` can stand in for. */
 export type ModelProvider = 'anthropic' | 'openai'

@@ -1,6 +1,7 @@
 import { rename, writeFile } from 'node:fs/promises'
 import { isAbsolute, relative, sep } from 'node:path'
 import * as z from 'zod'
+import { Level } from '#lib/runtime'
 import { ClusterFileError, wholeFile } from './errors.ts'
 import type { Cluster } from './model.ts'
 import { pathText } from './source/printable.ts'
@@ -12,7 +13,7 @@ const optionalText = z.string().exactOptional()
 const Agent = z.strictObject({
   name: z.string(),
   type: z.enum(['thread-bound', 'singleton']),
-  isolation: z.enum(['thread', 'process', 'namespace']),
+  isolation: Level,
   model: optionalText,
   handler: optionalText,
   system: optionalText,

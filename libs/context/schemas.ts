@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { Level } from '#lib/runtime'
 import type { FromContext, FromLauncher, LauncherConfig, Receipt, ToLauncher } from '#lib/wire'
 
 /** What each message must look like. A context's are judged by its worker, so that a context loads no schema. */
@@ -54,7 +55,6 @@ export const FromContextSchema: z.ZodType<FromContext> = z.discriminatedUnion('t
   }),
 ])
 
-const level = z.enum(['thread', 'process', 'namespace'])
 const memoryBy = z.enum(['cgroup-v2', 'cgroup-v1', 'rlimit-data'])
 const contextId = z.string().regex(/^[a-z0-9-]{1,64}$/)
 const endedBy: z.ZodType<Receipt['endedBy']> = z.enum([
@@ -74,7 +74,7 @@ const DAY_MS = 86_400_000
 /** The launcher's fixed configuration. */
 export const LauncherConfigSchema: z.ZodType<LauncherConfig> = z.strictObject({
   t: z.literal('config'),
-  level,
+  level: Level,
   contextSocket: text(107),
   brokerSocket: text(107).exactOptional(),
   entry: z.string().min(1),
@@ -106,7 +106,7 @@ export const ToLauncherSchema: z.ZodType<ToLauncher> = z.discriminatedUnion('t',
 
 const receipt: z.ZodType<Receipt> = z.strictObject({
   context: contextId,
-  level,
+  level: Level,
   reuse: count,
   pid: z.int(),
   uid: z.int(),
@@ -125,7 +125,7 @@ const receipt: z.ZodType<Receipt> = z.strictObject({
 
 /** What a launcher tells its worker. */
 export const FromLauncherSchema: z.ZodType<FromLauncher> = z.discriminatedUnion('t', [
-  z.strictObject({ t: z.literal('open'), level, memoryBy }),
+  z.strictObject({ t: z.literal('open'), level: Level, memoryBy }),
   z.strictObject({ t: z.literal('refused'), message: z.string() }),
   z.strictObject({ t: z.literal('started'), context: contextId, pid: z.int(), uid: z.int() }),
   z.strictObject({ t: z.literal('start-failed'), context: contextId, message: z.string() }),

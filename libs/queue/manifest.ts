@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 import * as z from 'zod'
-import { PermanentError } from '#lib/runtime'
+import { Level, PermanentError } from '#lib/runtime'
 import type { QueueRef } from './names.ts'
 
 const Schema = z.record(z.string(), z.unknown()).nullable()
@@ -13,7 +13,7 @@ export const Manifest = z.object({
   output: Schema,
   /** Of the bundled agent code. */
   bundleHash: z.string(),
-  level: z.enum(['thread', 'process', 'namespace']),
+  level: Level,
   /** Slots of the worker that published. */
   slots: z.int().min(1),
   attempts: z.int().min(1),

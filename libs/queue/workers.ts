@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import * as z from 'zod'
+import { Level } from '#lib/runtime'
 import type { QueueRef } from './names.ts'
 
 /** A worker's sign of life. */
@@ -7,7 +8,7 @@ export const WorkerInfo = z.object({
   /** Unique per worker process. */
   id: z.string().min(1),
   pid: z.int(),
-  level: z.enum(['thread', 'process', 'namespace']),
+  level: Level,
   slots: z.int(),
   active: z.int(),
   spares: z.int(),

@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander'
+import { Level } from '#lib/runtime'
 import type { EnqueueFlags } from './commands/requests.ts'
 import type { UpFlags } from './commands/up.ts'
 import type { TargetOptions } from './target.ts'
@@ -23,11 +24,7 @@ export function createProgram(): Command {
 }
 
 function running(program: Command): void {
-  const isolation = new Option('--isolation <level>', 'for all agent types').choices([
-    'thread',
-    'process',
-    'namespace',
-  ])
+  const isolation = new Option('--isolation <level>', 'for all agent types').choices(Level.options)
   json(program.command('up'))
     .description('start a cluster on this machine, until Ctrl-C')
     .option('--cluster <file>', 'cluster file (default: ./threadbound.yaml, else the demo)')

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import * as z from 'zod'
+import { ThreadboundClient } from '#lib/client'
 import { messageOf } from '#lib/runtime'
 import { CommandError } from './errors.ts'
 
@@ -13,8 +14,7 @@ export interface TargetOptions {
 
 /** Where a running cluster is. */
 export interface Target {
-  url: string
-  apiKey: string
+  producer: ThreadboundClient
   traces?: { url: string; token?: string } | undefined
 }
 
@@ -31,7 +31,7 @@ export function findTarget(options: TargetOptions): Target {
   if (options.url !== undefined) {
     if (options.apiKeyFile === undefined)
       throw new CommandError('--url needs --api-key-file', { exitCode: 2 })
-    return { url: options.url, apiKey: readKey(options.apiKeyFile) }
+    return { producer: client(options.url, options.apiKeyFile) }
   }
   const state = readState(options.data)
   const traces = state.traces && {
@@ -39,10 +39,13 @@ export function findTarget(options: TargetOptions): Target {
     ...(state.tracesTokenFile ? { token: readKey(state.tracesTokenFile) } : {}),
   }
   return {
-    url: state.producer,
-    apiKey: readKey(options.apiKeyFile ?? state.apiKeyFile),
+    producer: client(state.producer, options.apiKeyFile ?? state.apiKeyFile),
     ...(traces ? { traces } : {}),
   }
+}
+
+function client(url: string, apiKeyFile: string): ThreadboundClient {
+  return new ThreadboundClient({ url, apiKey: readKey(apiKeyFile) })
 }
 
 function readState(data: string): z.infer<typeof UpState> {

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import * as z from 'zod'
+import { messageOf } from '#lib/runtime'
 import { buildTree, type StoredSpan, type TraceTree } from '#lib/traces'
 import { CommandError } from './errors.ts'
-import { callJson } from './http.ts'
 import type { Target } from './target.ts'
 
 const Answer = z.looseObject({
@@ -12,6 +12,8 @@ const Answer = z.looseObject({
 /** Spans reach the store a moment after they end; a trace counts as whole when it has not grown for this long. */
 const QUIET_MS = 700
 const PATIENCE_MS = 5000
+/** The trace store answers at once, or something is wrong. */
+const ANSWER_MS = 10_000
 
 /** The tree of a trace from the cluster's own trace store. @throws CommandError */
 export async function readTrace(
@@ -20,8 +22,8 @@ export async function readTrace(
 ): Promise<{ spans: StoredSpan[]; tree: TraceTree }> {
   if (!target.traces)
     throw new CommandError('the trace store of this cluster is not known: run the command with its --data')
-  const url = `${target.traces.url}/api/traces/${encodeURIComponent(traceId)}`
-  const { spans } = await callJson({ url, token: target.traces.token }, Answer)
+  const { url, token } = target.traces
+  const { spans } = await read(`${url}/api/traces/${encodeURIComponent(traceId)}`, token)
   return { spans, tree: buildTree(spans) }
 }
 
@@ -38,5 +40,22 @@ export async function settledTrace(target: Target, traceId: string): Promise<Tra
     if (settled || performance.now() > until) return tree
     before = tree.rows.length
     await delay(QUIET_MS)
+  }
+}
+
+async function read(url: string, token: string | undefined): Promise<z.infer<typeof Answer>> {
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
+  try {
+    const response = await fetch(url, { headers, signal: AbortSignal.timeout(ANSWER_MS) })
+    const body = (await response.json()) as { message?: string }
+    if (response.ok) return Answer.parse(body)
+    throw new CommandError(
+      `the trace store answered ${response.status}: ${body.message ?? 'no reason given'}`,
+    )
+  } catch (cause) {
+    if (cause instanceof CommandError) throw cause
+    const reason =
+      cause instanceof z.ZodError ? z.prettifyError(cause) : messageOf((cause as Error).cause ?? cause)
+    throw new CommandError(`${url}: expected a trace: ${reason}`, { cause })
   }
 }

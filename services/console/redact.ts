@@ -1,3 +1,5 @@
+import { Outcome } from '#lib/queue'
+
 /**
  * What of Bull Board's answers may be seen. Everything else is left out: a field that a later version adds stays hidden until it has a rule.
  *
@@ -94,12 +96,8 @@ const RULES: Record<string, Rule> = {
   '/api/job-schedulers': { schedulers: [scheduler] },
 }
 const ERROR: Rule = { error: { key: 'show' } }
-const FAILURES = new Set([
-  'failed',
-  'timed-out',
-  'out-of-memory',
-  'cancelled',
-  'interrupted',
+const FAILURES = new Set<string>([
+  ...Outcome.options,
   'invalid-job',
   'unsigned',
   'forged',

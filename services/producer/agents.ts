@@ -1,26 +1,7 @@
 import type { Redis } from 'ioredis'
+import type { AgentView } from '#lib/client'
 import { readWorkers } from '#lib/queue'
 import type { ServedType } from './agent-types.ts'
-
-/** What `GET /v1/agents` says of an agent type. */
-export interface AgentView {
-  name: string
-  type: 'thread-bound' | 'singleton'
-  model: string | null
-  /** Attempts at once in the whole cluster. */
-  maxConcurrency: number
-  /** Of all living workers. */
-  slots: number
-  workers: number
-  active: number
-  waiting: number
-  spares: number
-  /** What its worker runs at; null before one was ready. */
-  level: 'thread' | 'process' | 'namespace' | null
-  /** JSON Schemas; null: any JSON, or not known yet. */
-  input: Record<string, unknown> | null
-  output: Record<string, unknown> | null
-}
 
 /** An agent type with its workers, its queue and its schemas as they are now. */
 export async function describeAgent(redis: Redis, type: ServedType): Promise<AgentView> {

@@ -28,7 +28,7 @@ async function configure() {
   await writeResolvedCluster(world.cluster, at('cluster.json'))
   return {
     clusterFile: at('cluster.json'),
-    redis: { socket: at('redis.sock') },
+    redis: world.redisConfig,
     socketDir: at('second'),
     credentialsDir: at('credentials'),
     publicKeyFile: world.keys.publicKeyFile,

@@ -5,7 +5,7 @@ import { openRedis } from '#lib/queue'
 import { onDispose } from '#lib/runtime'
 import { bullTelemetry, inSpan } from '#lib/telemetry'
 import { collectSpans, textOf } from '../support/spans.ts'
-import { startRedis } from './console/redis-server.ts'
+import { startRedis } from '../support/queue-redis.ts'
 
 const CANARY = 'canary-4471'
 
@@ -19,7 +19,7 @@ test('I10 on a real queue: both attempts of a job hang under its send span, the 
   await using stack = new AsyncDisposableStack()
   const seen = stack.use(await collectSpans())
   const redis = stack.use(await startRedis())
-  const connection = await openRedis({ socket: redis.socket }, 'worker')
+  const connection = await openRedis(redis.config, 'worker')
   stack.use(onDispose(() => connection.disconnect()))
   const telemetry = bullTelemetry()
   const queue = new Queue('coder', { connection, telemetry })

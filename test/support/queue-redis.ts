@@ -1,10 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { RedisConfig } from '#lib/runtime'
 
 /** A real Redis on a unix socket in a folder of its own, with a password. */
@@ -20,6 +18,7 @@ export interface TestRedis extends AsyncDisposable {
   thaw(): void
 }
 
+/** Starts it; resolves when it takes connections. `extra`: more arguments for redis-server. */
 export async function startRedis(extra: string[] = []): Promise<TestRedis> {
   const dir = await mkdtemp(join(tmpdir(), 'tb-redis-'))
   const socket = join(dir, 'redis.sock')
@@ -30,8 +29,8 @@ export async function startRedis(extra: string[] = []): Promise<TestRedis> {
   args.push('--appendonly', 'yes', '--save', '', '--maxmemory-policy', 'noeviction', ...extra)
   let server: ChildProcess | undefined
   const start = async () => {
-    server = spawn('redis-server', args, { stdio: 'ignore' })
-    while (!existsSync(socket)) await delay(10)
+    server = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    await untilReady(server)
   }
   const kill = async () => {
     if (server?.exitCode !== null || server.signalCode !== null) return
@@ -52,4 +51,17 @@ export async function startRedis(extra: string[] = []): Promise<TestRedis> {
       await rm(dir, { recursive: true, force: true })
     },
   }
+}
+
+/** The socket is there before anybody listens on it, so only Redis' own word counts. */
+async function untilReady(server: ChildProcess): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  let said = ''
+  server.stdout!.on('data', (chunk: Buffer) => {
+    said = `${said}${chunk.toString()}`.slice(-10_000)
+    if (/ready to accept connections/i.test(said)) resolve()
+  })
+  server.once('error', reject)
+  server.once('exit', () => reject(new Error(`redis-server ended: ${said}`)))
+  await promise
 }

@@ -1,10 +1,7 @@
-import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { AuditLog } from '#lib/audit'
 import type { Cluster } from '#lib/cluster'
 import {
@@ -24,6 +21,7 @@ import { AcceptedKeys } from '../../services/dev/models/keys.ts'
 import { StandIn } from '../../services/dev/models/server.ts'
 import { openIdentity } from '../../services/sidecar/identity.ts'
 import { Sidecar } from '../../services/sidecar/sidecar.ts'
+import { startRedis } from './queue-redis.ts'
 import type { ScratchPostgres } from './scratch-postgres.ts'
 import { Peer } from './sidecar-peers.ts'
 import { CANARY, openVault, ROOT, testCluster } from './sidecar-vault.ts'
@@ -41,7 +39,8 @@ export async function openSidecarWorld({ postgres }: { postgres?: ScratchPostgre
   const models = await openModels(folder, stack)
   const cluster = testCluster(models.url, folder, postgres)
   const database = await openEcho(folder, stack)
-  const redis = await startRedis(folder, stack)
+  const redisServer = stack.use(await startRedis())
+  const redis = stack.adopt(await openRedis(redisServer.config, 'reader'), (opened) => opened.disconnect())
   const sql: string[] = []
   const { vault, client } = await openVault(cluster, { sql, postgres }, stack)
   const names = vaultNames({ cluster: cluster.name, environment: cluster.environment })
@@ -119,6 +118,7 @@ export async function openSidecarWorld({ postgres }: { postgres?: ScratchPostgre
     cluster,
     models,
     redis,
+    redisConfig: redisServer.config,
     sql,
     vault,
     client,
@@ -191,32 +191,6 @@ async function openEcho(folder: string, stack: AsyncDisposableStack) {
     server.close()
   })
   return { open }
-}
-
-async function startRedis(folder: string, stack: AsyncDisposableStack) {
-  const socket = join(folder, 'redis.sock')
-  const child = spawn(
-    'redis-server',
-    ['--port', '0', '--unixsocket', socket, '--save', '', '--dir', folder],
-    {
-      stdio: 'ignore',
-    },
-  )
-  stack.defer(async () => {
-    const ended = once(child, 'exit')
-    child.kill('SIGKILL')
-    await ended
-  })
-  for (let tries = 0; ; tries++) {
-    try {
-      const redis = await openRedis({ socket }, 'reader')
-      stack.defer(() => redis.disconnect())
-      return redis
-    } catch (error) {
-      if (tries > 100) throw error
-      await delay(30)
-    }
-  }
 }
 
 async function writeIdentity(client: VaultClient, cluster: Cluster, folder: string) {

@@ -2,8 +2,13 @@ import type { Clock } from '#lib/runtime'
 
 /** A clock that a test turns by hand. `advance` wakes sleepers in order, and lets what they start run in between. */
 export class TurnedClock implements Clock {
-  #now = 0
+  #now: number
   readonly #sleepers = new Set<{ at: number; wake: () => void }>()
+
+  /** `now`: milliseconds since the epoch at the start. */
+  constructor(now = 0) {
+    this.#now = now
+  }
 
   now(): number {
     return this.#now

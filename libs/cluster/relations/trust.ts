@@ -1,4 +1,5 @@
-import type { AgentType, Level } from '../model.ts'
+import type { Level } from '#lib/runtime'
+import type { AgentType } from '../model.ts'
 
 /** What decides whether an agent type may run at a level. */
 interface Trust {

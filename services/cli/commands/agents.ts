@@ -1,10 +1,9 @@
-import { readAgents } from '../producer.ts'
 import { findTarget, type TargetOptions } from '../target.ts'
 import { jsonText, table } from '../terminal.ts'
 
 /** Shows every agent type: its slots, what runs and waits, its spares and level. */
 export async function agents(flags: TargetOptions & { json?: boolean }): Promise<void> {
-  const all = await readAgents(findTarget(flags))
+  const all = await findTarget(flags).producer.agents()
   if (flags.json) return void process.stdout.write(`${jsonText(all)}\n`)
   const rows = all.map((one) => [
     one.name,

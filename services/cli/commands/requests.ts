@@ -1,7 +1,7 @@
+import { type RequestView, ThreadboundError } from '#lib/client'
 import { parseDurationMs } from '#lib/runtime'
-import { CommandError, UsageError } from '../errors.ts'
+import { UsageError } from '../errors.ts'
 import { readInput } from '../input.ts'
-import { awaitRequest, enqueue as post, readRequest, type RequestView } from '../producer.ts'
 import { findTarget, type TargetOptions } from '../target.ts'
 import { jsonText, printableLines, table } from '../terminal.ts'
 
@@ -18,19 +18,21 @@ export async function enqueue(agent: string, flags: EnqueueFlags): Promise<void>
   const timeoutMs = parseDurationMs(flags.timeout)
   if (timeoutMs === undefined)
     throw new UsageError(`--timeout: expected a duration such as 60s, found "${flags.timeout}"`)
-  const target = findTarget(flags)
-  const accepted = await post(target, agent, await readInput(flags.input))
+  const { producer } = findTarget(flags)
+  const accepted = await producer.enqueue(agent, await readInput(flags.input))
   if (!flags.wait) return print(accepted, flags.json, accepted.id)
-  const view = await awaitRequest(target, accepted.id, timeoutMs)
+  const view = await producer.wait(accepted.id, { timeoutMs }).catch(async (error: unknown) => {
+    if (error instanceof ThreadboundError && error.type === 'timeout')
+      printView(await producer.request(accepted.id), flags.json)
+    throw error
+  })
   printView(view, flags.json)
-  if (view.state !== 'ended')
-    throw new CommandError(`${view.id} has not ended after ${flags.timeout}; it goes on`)
   if (view.outcome !== 'completed') process.exitCode = 1
 }
 
 /** Shows a request as it is now. */
 export async function request(id: string, flags: TargetOptions & { json?: boolean }): Promise<void> {
-  printView(await readRequest(findTarget(flags), id), flags.json)
+  printView(await findTarget(flags).producer.request(id), flags.json)
 }
 
 function printView(view: RequestView, json: boolean | undefined): void {

@@ -1,6 +1,5 @@
 import { renderTree } from '#lib/traces'
 import { CommandError } from '../errors.ts'
-import { readRequest } from '../producer.ts'
 import { findTarget, type Target, type TargetOptions } from '../target.ts'
 import { jsonText } from '../terminal.ts'
 import { readTrace } from '../traces.ts'
@@ -18,7 +17,7 @@ export async function trace(id: string, flags: TargetOptions & { json?: boolean 
 }
 
 async function traceOf(target: Target, requestId: string): Promise<string> {
-  const { traceId } = await readRequest(target, requestId)
+  const { traceId } = await target.producer.request(requestId)
   if (!traceId) throw new CommandError(`request ${requestId} has no trace`)
   return traceId
 }

@@ -1,5 +1,3 @@
-import { CommandError } from '../errors.ts'
-import { awaitRequest, enqueue } from '../producer.ts'
 import type { Target } from '../target.ts'
 import type { ScriptLine } from './script.ts'
 import type { Played } from './verdict.ts'
@@ -27,10 +25,7 @@ export async function play(
   return results
 }
 
-async function playLine(target: Target, line: ScriptLine): Promise<Played> {
-  const { id } = await enqueue(target, line.agent, line.input)
-  const view = await awaitRequest(target, id, REQUEST_TIMEOUT_MS)
-  if (view.state !== 'ended')
-    throw new CommandError(`${id} has not ended after ${REQUEST_TIMEOUT_MS / 1000} s`)
-  return { line, view }
+async function playLine({ producer }: Target, line: ScriptLine): Promise<Played> {
+  const { id } = await producer.enqueue(line.agent, line.input)
+  return { line, view: await producer.wait(id, { timeoutMs: REQUEST_TIMEOUT_MS }) }
 }

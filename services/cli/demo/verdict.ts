@@ -1,4 +1,4 @@
-import type { RequestView } from '../producer.ts'
+import type { RequestView } from '#lib/client'
 import type { ScriptLine } from './script.ts'
 
 /** A request of the demo with what became of it. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { type Cluster, type Level, levelFault, loadCluster } from '#lib/cluster'
-import { onDispose, PermanentError } from '#lib/runtime'
+import { type Cluster, levelFault, loadCluster } from '#lib/cluster'
+import { type Level, onDispose, PermanentError } from '#lib/runtime'
 import { Supervisor } from '../supervision/index.ts'
 import { Credentials } from './credentials.ts'
 import { lockData } from './data-lock.ts'

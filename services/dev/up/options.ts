@@ -1,7 +1,6 @@
 import { parseArgs } from 'node:util'
 import * as z from 'zod'
-import type { Level } from '#lib/cluster'
-import { PermanentError } from '#lib/runtime'
+import { Level, PermanentError } from '#lib/runtime'
 
 /** What `up` is told on its command line. */
 export interface UpOptions {
@@ -21,7 +20,7 @@ const Options = z.object({
   cluster: z.string(),
   data: z.string(),
   port: z.coerce.number().int().min(0).max(65_534),
-  isolation: z.enum(['thread', 'process', 'namespace']).optional(),
+  isolation: Level.optional(),
   json: z.boolean().default(false),
 })
 

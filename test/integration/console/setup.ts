@@ -5,11 +5,11 @@ import { Queue, UnrecoverableError, Worker } from 'bullmq'
 import type { Cluster } from '#lib/cluster'
 import { ApiKeys } from '#lib/http'
 import { openRedis, queueOf } from '#lib/queue'
-import { hashCredential, onDispose, silentLog } from '#lib/runtime'
+import { hashCredential, onDispose, type RedisConfig, silentLog } from '#lib/runtime'
 import { bullTelemetry, inSpan, openTelemetry } from '#lib/telemetry'
 import { openQueues } from '../../../services/console/queues.ts'
 import { openServer } from '../../../services/console/server.ts'
-import { startRedis } from './redis-server.ts'
+import { startRedis } from '../../support/queue-redis.ts'
 
 /** Planted wherever whoever enqueues, or an agent, can put a text. */
 export const CANARY = 'canary-sk-77d1'
@@ -31,21 +31,21 @@ export async function setup() {
     { hash: hashCredential(KEY), caller: 'operator', tenant: 'default' },
     { hash: hashCredential(WORKER_KEY), caller: 'coder', tenant: 'default', agentType: 'coder' },
   )
-  const connection = await openRedis({ socket: redis.socket }, 'worker')
+  const connection = await openRedis(redis.config, 'worker')
   stack.use(onDispose(() => connection.disconnect()))
   const queues = stack.use(openQueues({ cluster, connection, log: silentLog }))
   const keys = new ApiKeys(apiKeysFile)
   const options = { host: '127.0.0.1', port: 0, cluster, queues, keys, tracesUrl: TRACES, log: silentLog }
   const server = stack.use(await openServer(options))
-  const traceId = await fill(redis.socket)
+  const traceId = await fill(redis.config)
   const resources = stack.move()
   return { resources, server, connection, traceId, writeKeys }
 }
 
-async function fill(socket: string): Promise<string> {
+async function fill(config: RedisConfig): Promise<string> {
   await using stack = new AsyncDisposableStack()
   stack.use(await openTelemetry({ service: 'test' }))
-  const connection = await openRedis({ socket }, 'worker')
+  const connection = await openRedis(config, 'worker')
   stack.use(onDispose(() => connection.disconnect()))
   const { name, prefix } = queueOf({ cluster: 'test', environment: 'dev' }, 'coder')
   const queue = new Queue(name, { connection, prefix, telemetry: bullTelemetry() })

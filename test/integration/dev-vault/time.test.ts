@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { DevVault, type SqlConnection, type SqlExecutor } from '#lib/dev-vault'
 import { silentLog } from '#lib/runtime'
-import { HandClock } from '../../support/hand-clock.ts'
+import { TurnedClock } from '../../support/turned-clock.ts'
 
 /** Records the SQL, and fails while it is told to. */
 class RecordedSql implements SqlExecutor {
@@ -18,7 +18,7 @@ class RecordedSql implements SqlExecutor {
 const rootToken = 'root-token-of-this-test'
 
 async function setup() {
-  const clock = new HandClock()
+  const clock = new TurnedClock(Date.UTC(2026, 0, 1))
   const sql = new RecordedSql()
   const vault = await DevVault.open({ clock, rootToken, sqlExecutor: sql, log: silentLog })
   const call = async (method: string, path: string, body?: object, token = rootToken) => {

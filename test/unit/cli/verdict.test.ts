@@ -3,7 +3,14 @@ import { strongestLevel } from '../../../services/cli/demo/level.ts'
 import { faults, type Played, record } from '../../../services/cli/demo/verdict.ts'
 import { jsonText, table } from '../../../services/cli/terminal.ts'
 
-const receipt = { context: 'c1', level: 'namespace', reuse: 0, pid: 7, peakBytes: 9, endedBy: 'released' }
+const receipt = {
+  context: 'c1',
+  level: 'namespace',
+  reuse: 0,
+  pid: 7,
+  peakBytes: 9,
+  endedBy: 'released',
+} as const
 const played = (
   change: object = {},
   expectation: Played['line']['expect'] = { outcome: 'completed' },
@@ -15,6 +22,9 @@ const played = (
     state: 'ended',
     outcome: 'completed',
     attempts: 1,
+    enqueuedAt: 0,
+    attemptRecords: [],
+    metadata: {},
     result: 1,
     receipt,
     ...change,

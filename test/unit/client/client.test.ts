@@ -87,6 +87,19 @@ describe('enqueue', () => {
   })
 })
 
+test('a call that is never answered is lost after 10 s beyond its wait', async () => {
+  const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(AbortSignal.abort(new Error('late')))
+  const { client } = setup(accepted)
+  expect(await settled(client.request('a.1'))).toMatchObject({
+    type: 'network',
+    message: expect.stringContaining('late'),
+  })
+  await settled(client.wait('a.1'))
+  expect(timeout.mock.calls.at(0)).toEqual([10_000])
+  expect(timeout.mock.calls.at(-1)).toEqual([40_000])
+  timeout.mockRestore()
+})
+
 const running = json({ id: 'a.1', state: 'running' })
 const slow = () => {
   vi.advanceTimersByTime(1000)

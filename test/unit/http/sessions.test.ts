@@ -1,19 +1,20 @@
 import { expect, test } from 'vitest'
+import { TurnedClock } from '../../support/turned-clock.ts'
 import { LoginLimit, Sessions } from '#lib/http'
 
 function setup() {
-  const clock = { time: 1000, now: () => clock.time, sleep: async () => {} }
+  const clock = new TurnedClock()
   return { clock, sessions: new Sessions(clock), limit: new LoginLimit(clock) }
 }
 
-test('a session ends after 12 hours, and when it is ended', () => {
+test('a session ends after 12 hours, and when it is ended', async () => {
   const { clock, sessions } = setup()
   const [first, second] = [sessions.begin('a'), sessions.begin('b')]
-  clock.time += 12 * 3_600_000 - 1
+  await clock.advance(12 * 3_600_000 - 1)
   expect(sessions.keyHashOf(first)).toBe('a')
   sessions.end(first)
   expect(sessions.keyHashOf(first)).toBeUndefined()
-  clock.time += 1
+  await clock.advance(1)
   expect(sessions.keyHashOf(second)).toBeUndefined()
 })
 
@@ -25,14 +26,14 @@ test('sessions are bounded, and the oldest goes', () => {
   expect(ids.every((id) => sessions.keyHashOf(id) === 'x')).toBe(true)
 })
 
-test('ten wrong keys of an address close it for the rest of the minute, and no other address', () => {
+test('ten wrong keys of an address close it for the rest of the minute, and no other address', async () => {
   const { clock, limit } = setup()
   for (let at = 0; at < 9; at++) limit.failed('a')
   expect(limit.waitMs('a')).toBe(0)
-  clock.time += 20_000
+  await clock.advance(20_000)
   limit.failed('a')
   expect([limit.waitMs('a'), limit.waitMs('b')]).toEqual([40_000, 0])
-  clock.time += 40_000
+  await clock.advance(40_000)
   expect(limit.waitMs('a')).toBe(0)
   limit.failed('a')
   expect(limit.waitMs('a')).toBe(0)

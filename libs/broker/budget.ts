@@ -11,7 +11,7 @@ export interface AttemptLimits {
 }
 
 /** Limits where nobody says otherwise: generous for an agent, an end for a loop. */
-export const DEFAULT_LIMITS: AttemptLimits = { calls: 1000, bytes: 256 * 2 ** 20, connections: 3 }
+const DEFAULT_LIMITS: AttemptLimits = { calls: 1000, bytes: 256 * 2 ** 20, connections: 3 }
 
 /** Counts what an attempt uses. */
 export class AttemptBudget {

@@ -29,7 +29,7 @@ export const JobData = z.strictObject({
 export type JobData = z.infer<typeof JobData>
 
 /** What a service with plain BullMQ may enqueue to a type with `accept-unsigned`. */
-export const UnsignedJobData = z.strictObject({ input: z.unknown(), metadata: Metadata.default({}) })
+const UnsignedJobData = z.strictObject({ input: z.unknown(), metadata: Metadata.default({}) })
 
 /** The facts that a job states and its signature covers. */
 export interface JobFacts {

@@ -15,7 +15,7 @@ export type JobQueue = Queue<JobData, JobResult>
 /** A job that nobody started within this time is failed with type `expired`. */
 export const DEFAULT_EXPIRY_MS = 7 * 86_400_000
 /** Largest job, in bytes of its JSON: the producer's 1 MiB body and the envelope around it. */
-export const MAX_JOB_BYTES = 2 ** 20 + 2 ** 17
+const MAX_JOB_BYTES = 2 ** 20 + 2 ** 17
 /** Events kept per queue: they hold results, and whoever waits re-reads the job, so few are enough. */
 const EVENTS_KEPT = 1000
 

@@ -9,7 +9,7 @@ export {
   TelemetryConfig,
 } from './config.ts'
 export { hashCredential, isSameHash } from './credential-hash.ts'
-export { isRetryable, messageOf, PermanentError } from './errors.ts'
+export { messageOf, PermanentError } from './errors.ts'
 export { Level } from './level.ts'
 export { announceReady, onDispose, untilSignal } from './lifecycle.ts'
 export { createLog, type Log, silentLog } from './log.ts'

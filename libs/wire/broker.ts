@@ -65,4 +65,6 @@ export interface GrantRequest {
 /** `DELETE /v1/grants/<grant>` answers 200 with this once everything leased is revoked. */
 export interface GrantEnd {
   revokedLeases: number
+  /** The answer could not wait for Vault: revocation goes on without it. */
+  pending?: true
 }

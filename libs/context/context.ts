@@ -49,7 +49,7 @@ export interface ContextOptions {
 }
 
 /** What enters a context: one attempt. */
-export interface Task {
+export interface AttemptInput {
   request: RequestInfo
   input: unknown
   /** W3C, of the attempt's span: spans and broker requests of the context hang below it. */
@@ -130,7 +130,7 @@ export class Context implements AsyncDisposable {
   }
 
   /** Runs one attempt and ends the context. Never throws: whatever happens is in the end's outcome. */
-  async run(task: Task, on: AttemptEvents, signal: AbortSignal): Promise<AttemptEnd> {
+  async run(attempt: AttemptInput, on: AttemptEvents, signal: AbortSignal): Promise<AttemptEnd> {
     this.#on = on
     const { limits, bundle } = this.#options
     const abort = (reason: string) => this.#channel.send({ t: 'abort', reason })
@@ -145,7 +145,7 @@ export class Context implements AsyncDisposable {
       })
     }
     using stopper = new Stopper({ limits, signal, abort, kill: (by) => this.#tellEnd(by) })
-    const message: ToContext = { t: 'run', ...task }
+    const message: ToContext = { t: 'run', ...attempt }
     const end = await this.#channel.converse('running', message)
     await this.#end(stopper.endedBy ?? (end.kind === 'violation' ? 'protocol-violation' : 'released'), end)
     return conclude({ end, stoppedBy: stopper.stoppedBy, receipt: await this.#receipt(), bundle })

@@ -90,12 +90,11 @@ export async function setMaxConcurrency(queue: JobQueue, attempts: number): Prom
   await queue.setGlobalConcurrency(attempts)
 }
 
-/** True while the holder of `token` has the job's lock: a sign of life, never a credential. */
+/** True while the holder of `lockToken` has the job's lock: a sign of life, never a credential. */
 export async function isLockHeld(
   redis: Redis,
   queue: QueueRef,
-  jobId: string,
-  token: string,
+  { jobId, lockToken }: { jobId: string; lockToken: string },
 ): Promise<boolean> {
-  return (await redis.get(lockKey(queue, jobId))) === token
+  return (await redis.get(lockKey(queue, jobId))) === lockToken
 }

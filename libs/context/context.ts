@@ -20,11 +20,6 @@ import { lostReceipt } from './lost-receipt.ts'
 import { mapError } from './stack.ts'
 import { Stopper } from './stopper.ts'
 
-/**
- * One context as its worker sees it. C1: one attempt enters it at most. C2: nothing that it says throws here.
- * C3: when `run` resolves, everything the attempt started is gone.
- */
-
 /** Limits of every context of a pool. Bytes and milliseconds. */
 export interface ContextLimits {
   /** What an attempt may add to its empty context. */
@@ -75,7 +70,12 @@ const MIB = 2 ** 20
 /** V8's heap before the agent has loaded anything; the kernel's limit, which counts all, comes on top. */
 const EMPTY_HEAP_MIB = 16
 
+/**
+ * One context as its worker sees it. C1: one attempt enters it at most. C2: nothing that it says throws here.
+ * C3: when `run` resolves, everything the attempt started is gone.
+ */
 export class Context implements AsyncDisposable {
+  /** Random, 24 hex digits; never used again. */
   readonly id = randomBytes(12).toString('hex')
   readonly #options: ContextOptions
   readonly #channel: Channel

@@ -62,12 +62,14 @@ export function signJob(signingKey: KeyObject, facts: JobFacts): JobData {
   return { v: 1, input, metadata, tenant, caller, chain, inputHash, expiresAt, createdAt, signature }
 }
 
+/** A job as found in a queue, and what its agent type accepts. */
 export interface VerifyOptions {
   /** The job's id and the queue it was found in: a job is good for these alone. */
   id: string
   agentType: string
   /** As read from the queue. */
   data: unknown
+  /** Takes jobs of plain BullMQ producers too, as tenant {@link UNSIGNED}. */
   acceptUnsigned: boolean
   /** Milliseconds since the epoch. */
   now: number

@@ -31,6 +31,7 @@ export interface AgentContext {
   span<T>(name: string, fn: () => Promise<T> | T): Promise<T>
 }
 
+/** Log lines of an agent: facts as an object, then a constant message. They count against the attempt's output. */
 export interface AgentLog {
   debug(fields: object, message: string): void
   info(fields: object, message: string): void
@@ -38,6 +39,7 @@ export interface AgentLog {
   error(fields: object, message: string): void
 }
 
+/** The model of the agent type, or another that it may use. @throws BrokerError from both */
 export interface AgentModel {
   /** One answer of the agent type's model. The sidecar calls the provider: no key is in the context. */
   generate(options: GenerateOptions): Promise<Generated>
@@ -45,7 +47,9 @@ export interface AgentModel {
   stream(options: GenerateOptions): AsyncIterable<string>
 }
 
+/** What a model is asked: either `prompt` or `messages`. */
 export interface GenerateOptions {
+  /** Default: the agent type's. */
   model?: string
   system?: string
   prompt?: string
@@ -63,6 +67,7 @@ export interface Generated {
   toString(): string
 }
 
+/** The secrets that the agent type lists. @throws BrokerError from both, `not-allowed` for any other name */
 export interface AgentSecrets {
   /** The value of a secret with `deliver: value`. It counts as exposed from then on: prefer `fetch`. */
   get(name: string): Promise<string>
@@ -70,8 +75,10 @@ export interface AgentSecrets {
   lease(name: string): Promise<AgentLease>
 }
 
+/** A database user of this attempt's own. */
 export interface AgentLease {
   readonly credentials: { user: string; password: string; database: string }
+  /** From the lease on; renewed while the attempt runs. */
   readonly ttlMs: number
   /** A byte stream to the declared database and nowhere else. At most three are open at once. */
   connect(): Duplex

@@ -1,4 +1,9 @@
-/** What agent code imports (`threadbound/agent`). Imports no other lib and no dependency. */
+/**
+ * What agent code imports (`threadbound/agent`). Imports no other lib and no dependency.
+ *
+ * 1. Everything that reaches outside a context goes through `ctx`; nothing in here opens a connection of its own.
+ * 2. What an agent throws fails its attempt, which may be made again; only an {@link AgentError} ends the request.
+ */
 export type {
   AgentContext,
   AgentLease,

@@ -13,7 +13,7 @@ export interface AttemptLimits {
 }
 
 /** Limits where nobody says otherwise: generous for an agent, an end for a loop. */
-export const DEFAULT_LIMITS: AttemptLimits = {
+const DEFAULT_LIMITS: AttemptLimits = {
   calls: 1000,
   accesses: 2000,
   bytes: 256 * 2 ** 20,

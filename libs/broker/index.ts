@@ -7,7 +7,7 @@
  * B4 Every call counts against its attempt, and ends with it.
  * B5 A provider's own text reaches a context only as its answer, or as a rejection that was masked.
  */
-export { AttemptBudget, type AttemptLimits, DEFAULT_LIMITS } from './budget.ts'
+export { AttemptBudget, type AttemptLimits } from './budget.ts'
 export { connectDatabase, type DatabaseAddress, relay } from './database-relay.ts'
 export {
   AttemptLimitError,
@@ -19,7 +19,7 @@ export {
   UpstreamError,
   type UpstreamFailure,
 } from './errors.ts'
-export { formsOf, MASK, Masker } from './mask.ts'
+export { MASK, Masker } from './mask.ts'
 export { callModel, type ModelCall, streamModel } from './model.ts'
 export { type EgressRules, isSameOrigin, matchEgress, type Target } from './rules.ts'
 export {

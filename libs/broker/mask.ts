@@ -5,7 +5,7 @@ export const MASK = '[masked]'
 const SHORTEST = 6
 
 /** Every form in which a value may come back: raw, JSON, URL, base64 at its three offsets, base64url, hex. */
-export function formsOf(value: string): Buffer[] {
+function formsOf(value: string): Buffer[] {
   const bytes = Buffer.from(value)
   const escaped = JSON.stringify(value).slice(1, -1)
   const texts = [

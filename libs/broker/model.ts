@@ -14,6 +14,7 @@ const MOST_TOKENS = 10_000_000
 
 globalThis.AI_SDK_LOG_WARNINGS = false
 
+/** One question to a provider, with the secret that its key is. */
 export interface ModelCall {
   upstream: Upstream
   provider: 'anthropic' | 'openai'

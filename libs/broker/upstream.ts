@@ -28,6 +28,7 @@ export interface CallLimits {
   timeoutMs: number
 }
 
+/** One HTTP request as a context asked for it; only some of its headers leave. */
 export interface OutgoingCall {
   secret: CarriedSecret
   method: string
@@ -37,6 +38,7 @@ export interface OutgoingCall {
   body?: Uint8Array
 }
 
+/** What the service answered: any status, headers that may enter a context. */
 export interface IncomingAnswer {
   status: number
   headers: Record<string, string>
@@ -52,6 +54,7 @@ export class Upstream implements AsyncDisposable {
     this.#agent = agent
   }
 
+  /** Connects to nothing yet. `connectTimeoutMs`: for a connection, 5 s by default. */
   static open({ connectTimeoutMs = 5000 }: { connectTimeoutMs?: number } = {}): Upstream {
     return new Upstream(
       new Agent({

@@ -7,11 +7,13 @@ import type { Accepted, AgentView, RequestView } from './views.ts'
 export interface ClientOptions {
   /** Base URL of the producer. */
   url: string
+  /** `tbk_…`; sent as Bearer, and nowhere else. */
   apiKey: string
   /** Default: the global one. */
   fetch?: typeof fetch
 }
 
+/** How a request is sent. */
 export interface EnqueueOptions {
   /**
    * The same key and input are one request, however often it is sent. Default: a new one per call, so that a lost answer
@@ -23,6 +25,7 @@ export interface EnqueueOptions {
   signal?: AbortSignal
 }
 
+/** How long an end is waited for. */
 export interface WaitOptions {
   /** Default: 10 minutes. */
   timeoutMs?: number

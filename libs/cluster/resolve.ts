@@ -38,7 +38,7 @@ export function settingsOf(content: FileContent, agent: AgentContent) {
 }
 
 /** Declared routes in the order of the file, then the built-in ones whose secret exists. */
-export function routesOf(content: FileContent): ModelRoute[] {
+function routesOf(content: FileContent): ModelRoute[] {
   const declared = declaredRoutes(content)
   const secrets = secretNames(content)
   const builtIn = BUILT_IN_ROUTES.filter((route) => !Object.hasOwn(content.models ?? {}, route.pattern))

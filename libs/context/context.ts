@@ -20,11 +20,6 @@ import { lostReceipt } from './lost-receipt.ts'
 import { mapError } from './stack.ts'
 import { Stopper } from './stopper.ts'
 
-/**
- * One context as its worker sees it. C1: one attempt enters it at most. C2: nothing that it says throws here.
- * C3: when `run` resolves, everything the attempt started is gone.
- */
-
 /** Limits of every context of a pool. Bytes and milliseconds. */
 export interface ContextLimits {
   /** What an attempt may add to its empty context. */
@@ -49,7 +44,7 @@ export interface ContextOptions {
 }
 
 /** What enters a context: one attempt. */
-export interface Task {
+export interface AttemptInput {
   request: RequestInfo
   input: unknown
   /** W3C, of the attempt's span: spans and broker requests of the context hang below it. */
@@ -77,7 +72,12 @@ const CALLS = 1000
 /** V8's heap before the agent has loaded anything; the kernel's limit, which counts all, comes on top. */
 const EMPTY_HEAP_MIB = 16
 
+/**
+ * One context as its worker sees it. C1: one attempt enters it at most. C2: nothing that it says throws here.
+ * C3: when `run` resolves, everything the attempt started is gone.
+ */
 export class Context implements AsyncDisposable {
+  /** Random, 24 hex digits; never used again. */
   readonly id = randomBytes(12).toString('hex')
   readonly #options: ContextOptions
   readonly #channel: Channel
@@ -133,7 +133,7 @@ export class Context implements AsyncDisposable {
   }
 
   /** Runs one attempt and ends the context. Never throws: whatever happens is in the end's outcome. */
-  async run(task: Task, on: AttemptEvents, signal: AbortSignal): Promise<AttemptEnd> {
+  async run(attempt: AttemptInput, on: AttemptEvents, signal: AbortSignal): Promise<AttemptEnd> {
     this.#on = on
     const { limits, bundle } = this.#options
     const abort = (reason: string) => this.#channel.send({ t: 'abort', reason })
@@ -148,7 +148,7 @@ export class Context implements AsyncDisposable {
       })
     }
     using stopper = new Stopper({ limits, signal, abort, kill: (by) => this.#tellEnd(by) })
-    const message: ToContext = { t: 'run', ...task }
+    const message: ToContext = { t: 'run', ...attempt }
     const end = await this.#channel.converse('running', message)
     await this.#end(stopper.endedBy ?? reasonFor(end), end)
     return conclude({ end, stoppedBy: stopper.stoppedBy, receipt: await this.#receipt(), bundle })

@@ -25,6 +25,7 @@ export class FramedSocket {
     socket.once('close', () => this.#handlers.close(this.#error))
   }
 
+  /** All that came so far, frames and their heads. */
   get bytesRead(): number {
     return this.#socket.bytesRead
   }

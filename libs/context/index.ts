@@ -4,7 +4,7 @@
  * I1: no request has entered a context before the one it is given to. I3: a level that the host cannot give is refused.
  */
 export { type Bundle, bundleAgent, type BundleOptions, buildChildEntry } from './bundle.ts'
-export { Context, type AttemptEvents, type ContextLimits, type Task } from './context.ts'
+export { Context, type AttemptEvents, type AttemptInput, type ContextLimits } from './context.ts'
 export {
   AgentBuildError,
   AgentLoadError,

@@ -93,10 +93,12 @@ export class LauncherLink implements AsyncDisposable {
     this.#handlers.set(context, handler)
   }
 
+  /** Hears nothing more of a context. */
   forget(context: string): void {
     this.#handlers.delete(context)
   }
 
+  /** Tells the launcher; a launcher that is gone hears nothing. */
   send(message: ToLauncher): void {
     this.#channel.send(message)
   }

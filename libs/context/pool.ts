@@ -7,11 +7,6 @@ import { AgentLoadError, LauncherGoneError } from './errors.ts'
 import type { LauncherLink } from './link.ts'
 import { ContextListener } from './listener.ts'
 
-/**
- * Fresh contexts, some started ahead. P1: a context is given out once. P2: a spare older than ten minutes is replaced.
- * P3: at most `maxContexts` are alive. P4: a start that fails is tried again, later each time.
- */
-
 /** What a pool is made of. */
 export interface PoolOptions {
   launcher: LauncherLink
@@ -38,6 +33,10 @@ const MAX_BACKOFF_MS = 10_000
 /** Failed starts in a row after which those who wait are told. */
 const PATIENCE = 3
 
+/**
+ * Fresh contexts, some started ahead. P1: a context is given out once. P2: a spare older than ten minutes is replaced.
+ * P3: at most `maxContexts` are alive. P4: a start that fails is tried again, later each time.
+ */
 export class ContextPool implements AsyncDisposable {
   readonly #options: ContextOptions
   readonly #pool: PoolOptions

@@ -8,7 +8,7 @@ export function mapError(error: WireError, bundle: Bundle): WireError {
 }
 
 /** Replaces places in the bundle by places in its sources; lines it cannot place stay as they are. */
-export function mapStack(stack: string, bundle: Bundle): string {
+function mapStack(stack: string, bundle: Bundle): string {
   if (!stack.includes(bundle.filename)) return stack
   const map = new SourceMap(JSON.parse(bundle.sourceMap))
   return stack

@@ -19,6 +19,7 @@ import { TokenRoles } from './tokens/token-roles.ts'
 import { TokenStore } from './tokens/token-store.ts'
 import { Wrapping } from './wrapping.ts'
 
+/** What a dev Vault runs with. */
 export interface DevVaultOptions {
   clock: Clock
   /** The root token it accepts, at least 16 characters. */

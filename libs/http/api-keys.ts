@@ -45,7 +45,7 @@ export class ApiKeys {
   /** @throws ConfigError naming the file, when it cannot be read or is no list of keys */
   constructor(file: string) {
     this.#file = file
-    this.#refresh()
+    this.#reread()
   }
 
   /** Whom a key that is shown stands for. @throws ConfigError when the file cannot be used any more */
@@ -55,11 +55,11 @@ export class ApiKeys {
 
   /** Whom a key's hash still stands for. @throws ConfigError when the file cannot be used any more */
   findByHash(hash: string): ApiKey | undefined {
-    this.#refresh()
+    this.#reread()
     return findByHash(this.#keys, hash)
   }
 
-  #refresh(): void {
+  #reread(): void {
     const version = versionOf(this.#file)
     if (version !== undefined && version === this.#readAt) return
     this.#readAt = ''

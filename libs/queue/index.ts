@@ -25,12 +25,11 @@ export {
   Metadata,
   signJob,
   UNSIGNED,
-  UnsignedJobData,
   type VerifiedJob,
   verifyJob,
   type VerifyOptions,
 } from './job.ts'
-export { Manifest, ManifestError, MAX_MANIFEST_BYTES, publishManifest, readManifest } from './manifest.ts'
+export { Manifest, ManifestError, publishManifest, readManifest } from './manifest.ts'
 export {
   agentTypeOf,
   idempotentRequestId,
@@ -47,7 +46,6 @@ export {
   isLockHeld,
   type JobQueue,
   type JobResult,
-  MAX_JOB_BYTES,
   openQueue,
   type OpenQueueOptions,
   setMaxConcurrency,
@@ -62,10 +60,9 @@ export {
 export {
   createSigningKeyPem,
   publicKeyOf,
-  publicKeyPem,
   readPublicKey,
   readSigningKey,
   SigningKeyError,
 } from './signing-key.ts'
-export { traceIdOf, traceparentOfJob } from './trace-id.ts'
-export { publishWorker, readWorkers, WORKER_TTL_MS, type WorkerInfo, withdrawWorker } from './workers.ts'
+export { traceIdOf } from './trace-id.ts'
+export { publishWorker, readWorkers, type WorkerInfo, withdrawWorker } from './workers.ts'

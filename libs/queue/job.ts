@@ -29,7 +29,7 @@ export const JobData = z.strictObject({
 export type JobData = z.infer<typeof JobData>
 
 /** What a service with plain BullMQ may enqueue to a type with `accept-unsigned`. */
-export const UnsignedJobData = z.strictObject({ input: z.unknown(), metadata: Metadata.default({}) })
+const UnsignedJobData = z.strictObject({ input: z.unknown(), metadata: Metadata.default({}) })
 
 /** The facts that a job states and its signature covers. */
 export interface JobFacts {
@@ -62,12 +62,14 @@ export function signJob(signingKey: KeyObject, facts: JobFacts): JobData {
   return { v: 1, input, metadata, tenant, caller, chain, inputHash, expiresAt, createdAt, signature }
 }
 
+/** A job as found in a queue, and what its agent type accepts. */
 export interface VerifyOptions {
   /** The job's id and the queue it was found in: a job is good for these alone. */
   id: string
   agentType: string
   /** As read from the queue. */
   data: unknown
+  /** Takes jobs of plain BullMQ producers too, as tenant {@link UNSIGNED}. */
   acceptUnsigned: boolean
   /** Milliseconds since the epoch. */
   now: number

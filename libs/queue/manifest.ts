@@ -24,7 +24,7 @@ export const Manifest = z.object({
 export type Manifest = z.infer<typeof Manifest>
 
 /** Largest manifest, in bytes of its JSON: bounds what compiling its schemas can cost a producer. */
-export const MAX_MANIFEST_BYTES = 256 * 1024
+const MAX_MANIFEST_BYTES = 256 * 1024
 
 /** A manifest is too large or malformed. */
 export class ManifestError extends PermanentError {

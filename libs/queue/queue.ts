@@ -15,16 +15,19 @@ export type JobQueue = Queue<JobData, JobResult>
 /** A job that nobody started within this time is failed with type `expired`. */
 export const DEFAULT_EXPIRY_MS = 7 * 86_400_000
 /** Largest job, in bytes of its JSON: the producer's 1 MiB body and the envelope around it. */
-export const MAX_JOB_BYTES = 2 ** 20 + 2 ** 17
+const MAX_JOB_BYTES = 2 ** 20 + 2 ** 17
 /** Events kept per queue: they hold results, and whoever waits re-reads the job, so few are enough. */
 const EVENTS_KEPT = 1000
 
+/** Which queue, over which connection. */
 export interface OpenQueueOptions {
   scope: QueueScope
   agentType: string
   /** From `openRedis`; may be shared by many queues, and stays open when the queue closes. */
   connection: Redis
+  /** From `bullTelemetry`. Default: no spans. */
   telemetry?: Telemetry
+  /** Default: silent. */
   log?: Log
 }
 
@@ -47,6 +50,7 @@ export function openQueue({
   return queue
 }
 
+/** A request on its way into a queue. */
 export interface EnqueueOptions {
   signingKey: KeyObject
   input: unknown
@@ -56,9 +60,9 @@ export interface EnqueueOptions {
   chain?: string[]
   /** Default: a new one. A job whose id is in the queue already is left as it is. */
   id?: string
-  /** Attempts at most. */
+  /** Attempts at most, at least 1. */
   attempts: number
-  /** How long the job is kept after its end. */
+  /** How long the job is kept after its end, milliseconds. */
   keepMs: number
   /** Milliseconds since the epoch. Default: now. */
   createdAt?: number
@@ -90,12 +94,11 @@ export async function setMaxConcurrency(queue: JobQueue, attempts: number): Prom
   await queue.setGlobalConcurrency(attempts)
 }
 
-/** True while the holder of `token` has the job's lock: a sign of life, never a credential. */
+/** True while the holder of `lockToken` has the job's lock: a sign of life, never a credential. */
 export async function isLockHeld(
   redis: Redis,
   queue: QueueRef,
-  jobId: string,
-  token: string,
+  { jobId, lockToken }: { jobId: string; lockToken: string },
 ): Promise<boolean> {
-  return (await redis.get(lockKey(queue, jobId))) === token
+  return (await redis.get(lockKey(queue, jobId))) === lockToken
 }

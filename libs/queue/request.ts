@@ -40,6 +40,7 @@ export interface RequestOwner {
   chain: string[]
 }
 
+/** Which request, and the key that proves whose it is. */
 export interface ReadRequestOptions {
   redis: Redis
   queue: JobQueue

@@ -25,18 +25,12 @@ export function publicKeyOf(signingKey: KeyObject): KeyObject {
   return createPublicKey(signingKey)
 }
 
-/** A public key as SPKI PEM, for `publicKeyFile`. */
-export function publicKeyPem(key: KeyObject): string {
-  const publicKey = key.type === 'private' ? publicKeyOf(key) : key
-  return publicKey.export({ type: 'spki', format: 'pem' })
-}
-
 /** A new signing key and its public half, as PEM: what `signingKeyFile` and `publicKeyFile` hold. */
 export function createSigningKeyPem(): { signingKey: string; publicKey: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519')
   return {
     signingKey: privateKey.export({ type: 'pkcs8', format: 'pem' }),
-    publicKey: publicKeyPem(publicKey),
+    publicKey: publicKey.export({ type: 'spki', format: 'pem' }),
   }
 }
 

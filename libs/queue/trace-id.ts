@@ -4,12 +4,7 @@ interface Sent {
   opts?: { telemetry?: { metadata?: string } }
 }
 
-/** The W3C traceparent under which a job was sent: of the `send` span that enqueued it. */
-export function traceparentOfJob(job: Sent): string | undefined {
-  return traceparentOfMetadata(job.opts?.telemetry?.metadata)
-}
-
-/** The trace id of a job. */
+/** The trace id under which a job was sent: of the `send` span that enqueued it. */
 export function traceIdOf(job: Sent): string | undefined {
-  return traceparentOfJob(job)?.slice(3, 35)
+  return traceparentOfMetadata(job.opts?.telemetry?.metadata)?.slice(3, 35)
 }

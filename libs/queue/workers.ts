@@ -16,7 +16,7 @@ export const WorkerInfo = z.object({
 export type WorkerInfo = z.infer<typeof WorkerInfo>
 
 /** A worker that gave no sign for this long counts as gone. Publish three times as often. */
-export const WORKER_TTL_MS = 15_000
+const WORKER_TTL_MS = 15_000
 
 /**
  * Says that a worker is alive, for `ttlMs` from now. An index by expiry stands beside the entries, because services may

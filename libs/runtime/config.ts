@@ -18,7 +18,13 @@ export class ConfigError extends PermanentError {
 export function loadConfig<S extends z.ZodObject>(schema: S, env: NodeJS.ProcessEnv): z.infer<S> {
   const parsed = schema.safeParse(collect(schema, env, 'TB'))
   if (parsed.success) return parsed.data
-  throw new ConfigError(parsed.error.issues.map((issue) => `${variableName(issue.path)}: ${issue.message}`))
+  throw new ConfigError(
+    parsed.error.issues.map(({ path, message }) => {
+      const name = variableName(path)
+      const expected = message.replace(/^Invalid input: /, '').replace(/, received undefined$/, '')
+      return `${name}: ${env[name] ? '' : 'not set, '}${expected}`
+    }),
+  )
 }
 
 /** The inverse of {@link loadConfig}: nested values as environment variables. Undefined values are left out. */
@@ -33,7 +39,7 @@ export function configToEnv(values: object, prefix = 'TB'): Record<string, strin
   return env
 }
 
-/** The first line of a file that holds one credential. @throws ConfigError naming the file, never its content */
+/** What a file that holds one credential says, without the white space around it. @throws ConfigError naming the file, never its content */
 export function readCredential(file: string): string {
   try {
     return readFileSync(file, 'utf8').trim()

@@ -1,11 +1,6 @@
-/** An error that no further attempt can cure: bad input, a refused right, a broken contract. */
+/** An error that no further attempt can cure: bad input, a refused right, a broken contract. All others are retryable. */
 export class PermanentError extends Error {
   override readonly name: string = 'PermanentError'
-}
-
-/** True when the work may be attempted again: everything that does not extend {@link PermanentError}. */
-export function isRetryable(error: unknown): boolean {
-  return !(error instanceof PermanentError)
 }
 
 /** The message of anything that was thrown, on one line. */

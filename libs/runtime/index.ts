@@ -1,4 +1,10 @@
-/** What every process needs: configuration, log, lifecycle, errors, clock, durations and sizes. Imports no other lib. */
+/**
+ * What every process needs: configuration, log, lifecycle, errors, clock, durations, sizes, levels. Imports no other lib.
+ *
+ * 1. A service reads its configuration from `TB_*` variables that its schema names, and from no others.
+ * 2. A credential is a file; no error and no log line holds what is in it.
+ * 3. The first signal asks to end, the second ends at once; the supervisor's end is a first signal.
+ */
 export { type Clock, systemClock } from './clock.ts'
 export {
   ConfigError,
@@ -9,7 +15,7 @@ export {
   TelemetryConfig,
 } from './config.ts'
 export { hashCredential, isSameHash } from './credential-hash.ts'
-export { isRetryable, messageOf, PermanentError } from './errors.ts'
+export { messageOf, PermanentError } from './errors.ts'
 export { Level } from './level.ts'
 export { announceReady, onDispose, untilSignal } from './lifecycle.ts'
 export { createLog, type Log, silentLog } from './log.ts'

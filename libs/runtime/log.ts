@@ -1,6 +1,7 @@
 import { trace } from '@opentelemetry/api'
 import { pino, type Logger } from 'pino'
 
+/** Where a service writes its lines: pino's logger. */
 export type Log = Logger
 
 /**

@@ -95,13 +95,6 @@ export class GrantTable<Connection extends object, Claim extends GrantClaim = Gr
     return grant ? [...(this.#contexts.get(grant.contextId)?.connections ?? [])] : []
   }
 
-  /** Live grants, of one agent type or of all. */
-  live(agentType?: string): Grant<Claim>[] {
-    return [...this.#live.values()].filter(
-      (grant) => agentType === undefined || grant.agentType === agentType,
-    )
-  }
-
   /** Ends a grant and gives it; undefined when it had ended. */
   end(grantId: string): Grant<Claim> | undefined {
     const grant = this.#live.get(grantId)

@@ -110,7 +110,7 @@ export class SecretReader implements AsyncDisposable {
     const key = keyOf(agentType, secret)
     const cached = this.#entries.get(key)
     const hit = cached !== undefined && this.#clock.now() < cached.freshUntil
-    const entry = hit ? cached : await this.#loadOnce(key, agentType, secret)
+    const entry = hit ? cached : await this.#loadOnce(agentType, secret)
     const stale = this.#clock.now() >= entry.freshUntil
     span.setAttributes({ [attribute.secretCached]: hit || stale, [attribute.secretStale]: stale })
     if ('error' in entry) throw entry.error
@@ -118,21 +118,23 @@ export class SecretReader implements AsyncDisposable {
     return { value: entry.value, generation: entry.value.generation, stale }
   }
 
-  #loadOnce(key: string, agentType: string, secret: string): Promise<Entry> {
+  #loadOnce(agentType: string, secret: string): Promise<Entry> {
+    const key = keyOf(agentType, secret)
     const running = this.#loading.get(key)
     if (running) return running
-    const loading = this.#load(key, agentType, secret).finally(() => this.#loading.delete(key))
+    const loading = this.#load(agentType, secret).finally(() => this.#loading.delete(key))
     this.#loading.set(key, loading)
     return loading
   }
 
-  async #load(key: string, agentType: string, secret: string): Promise<Entry> {
+  async #load(agentType: string, secret: string): Promise<Entry> {
     const askedAt = this.#clock.now()
     try {
       const { data, version } = await this.#ask(agentType, secret)
-      return this.#keep(key, { ...this.#freshness(askedAt), value: valueOf(secret, data, version) })
+      const value = valueOf(secret, data, version)
+      return this.#keep(keyOf(agentType, secret), { ...this.#freshness(askedAt), value })
     } catch (error) {
-      return this.#loadFailed(key, agentType, secret, error)
+      return this.#loadFailed(agentType, secret, error)
     }
   }
 
@@ -149,7 +151,8 @@ export class SecretReader implements AsyncDisposable {
     }
   }
 
-  #loadFailed(key: string, agentType: string, secret: string, error: unknown): Entry {
+  #loadFailed(agentType: string, secret: string, error: unknown): Entry {
+    const key = keyOf(agentType, secret)
     const refused = (error: Error, forMs: number) =>
       this.#keep(key, { error, freshUntil: this.#clock.now() + forMs, staleUntil: 0 })
     if (isVaultError(error, 'denied')) return refused(new SecretDeniedError(agentType, secret), DENIED_MS)

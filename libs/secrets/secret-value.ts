@@ -45,6 +45,7 @@ export class SecretValue {
     this.#bytes = undefined
   }
 
+  /** Its name and generation, never the value; so does every other way to text. */
   toString(): string {
     return `[secret ${this.name}@${this.generation}]`
   }

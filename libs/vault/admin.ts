@@ -29,6 +29,7 @@ export class VaultAdmin {
     return this.#calls.call({ method: 'GET', path: vaultPath('sys', 'mounts'), token, answer: Mounts })
   }
 
+  /** Mounts an engine. @throws VaultError when the path is in use */
   mount(token: string, path: string, options: MountOptions): Promise<void> {
     const at = vaultPath('sys', 'mounts', path)
     return this.#calls.call({ method: 'POST', path: at, token, json: options, answer: AnyAnswer })
@@ -39,28 +40,34 @@ export class VaultAdmin {
     return this.#calls.call({ method: 'GET', path: vaultPath('sys', 'auth'), token, answer: Mounts })
   }
 
+  /** Enables an auth method. @throws VaultError when the path is in use */
   enableAuth(token: string, path: string, type: string): Promise<void> {
     const at = vaultPath('sys', 'auth', path)
     return this.#calls.call({ method: 'POST', path: at, token, json: { type }, answer: AnyAnswer })
   }
 
+  /** A policy's text. @throws VaultError notFound */
   policy(token: string, name: string): Promise<string> {
     const path = vaultPath('sys', 'policies', 'acl', name)
     return this.#calls.call({ method: 'GET', path, token, answer: Policy })
   }
 
+  /** Writes a policy. */
   putPolicy(token: string, name: string, policy: string): Promise<void> {
     return this.#put(token, vaultPath('sys', 'policies', 'acl', name), { policy })
   }
 
+  /** Writes a token role, with the fields of Vault's API. */
   putTokenRole(token: string, name: string, role: object): Promise<void> {
     return this.#put(token, vaultPath('auth', 'token', 'roles', name), role)
   }
 
+  /** Writes an AppRole, with the fields of Vault's API. */
   putAppRole(token: string, name: string, role: object): Promise<void> {
     return this.#put(token, vaultPath('auth', 'approle', 'role', name), role)
   }
 
+  /** The role-id of an AppRole. @throws VaultError notFound */
   roleId(token: string, name: string): Promise<string> {
     const path = vaultPath('auth', 'approle', 'role', name, 'role-id')
     return this.#calls.call({ method: 'GET', path, token, answer: RoleId })
@@ -77,6 +84,7 @@ export class VaultAdmin {
     return this.#put(token, vaultPath('database', 'config', name), connection, true)
   }
 
+  /** Writes a role of the database engine, with the fields of Vault's API. */
   putDatabaseRole(token: string, name: string, role: object): Promise<void> {
     return this.#put(token, vaultPath('database', 'roles', name), role)
   }

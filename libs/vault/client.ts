@@ -90,11 +90,13 @@ export class VaultClient implements AsyncDisposable {
     return this.#calls.call({ method: 'POST', path, token, json, answer: answers.AuthAnswer })
   }
 
+  /** What Vault knows of the token. @throws VaultError denied when it has ended */
   lookupSelf(token: string): Promise<answers.TokenInfo> {
     const path = vaultPath('auth', 'token', 'lookup-self')
     return this.#calls.call({ method: 'GET', path, token, answer: answers.TokenInfoAnswer })
   }
 
+  /** Gives the token more time: `incrementMs` from now, its period or its TTL by default. */
   renewSelf(token: string, incrementMs?: number): Promise<answers.VaultAuth> {
     const json = incrementMs ? { increment: durationOf(incrementMs) } : {}
     return this.#post(token, vaultPath('auth', 'token', 'renew-self'), json, answers.AuthAnswer)
@@ -140,6 +142,7 @@ export class VaultClient implements AsyncDisposable {
     })
   }
 
+  /** Gives a lease `incrementMs` from now, or what its maximum leaves. */
   leaseRenew(token: string, leaseId: string, incrementMs: number): Promise<answers.LeaseInfo> {
     const json = { lease_id: leaseId, increment: Math.ceil(incrementMs / 1000) }
     return this.#post(token, vaultPath('sys', 'leases', 'renew'), json, answers.LeaseAnswer)

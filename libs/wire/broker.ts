@@ -16,6 +16,7 @@ export interface GenerateRequest {
   maxTokens?: number
   temperature?: number
 }
+/** What a model answered; `finishReason` and the counts are the provider's. */
 export interface GenerateResult {
   text: string
   model: string
@@ -37,11 +38,13 @@ export type StreamLine =
  * Errors are `{error: {type, message}}` with status 400, 403, 404, 409, 429, 502, 503 or 504.
  */
 export const BROKER_ERROR_HEADER = 'x-tb-error'
+/** A value that may enter the context; `generation` is its KV version. */
 export interface SecretValue {
   name: string
   value: string
   generation: number
 }
+/** A database user, and how long it lives from now. */
 export interface LeaseResult {
   name: string
   credentials: { user: string; password: string; database: string }
@@ -65,4 +68,6 @@ export interface GrantRequest {
 /** `DELETE /v1/grants/<grant>` answers 200 with this once everything leased is revoked. */
 export interface GrantEnd {
   revokedLeases: number
+  /** The answer could not wait for Vault: revocation goes on without it. */
+  pending?: true
 }

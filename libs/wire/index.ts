@@ -1,4 +1,10 @@
-/** What context, worker, launcher and sidecar say to each other: types and codecs. Imports no other lib; a context loads no schema with it. */
+/**
+ * What context, worker, launcher and sidecar say to each other: types and codecs. Imports no other lib.
+ *
+ * 1. A context loads no schema with it: what it says is judged by its worker, in libs/context.
+ * 2. A frame is 4 bytes of length, big-endian, then that many bytes of JSON in UTF-8; a length above the limit is refused
+ *    before its body is read.
+ */
 export type * from './broker.ts'
 export { BROKER_ERROR_HEADER } from './broker.ts'
 export {

@@ -1,6 +1,6 @@
 /** What context and worker (descriptor 3), and worker and launcher, say to each other. Types alone: a context loads them for nothing. */
 
-export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
+/** A JSON Schema 2020-12, as zod emits it. */
 export type JsonSchema = Record<string, unknown>
 
 /** The outcome of an attempt, or of a request. */

@@ -9,7 +9,7 @@ import { ProblemError } from './problem.ts'
 const LOOK_AGAIN_MS = 5000
 
 /** What a key may see of a request. @throws ProblemError `not-found`, the same for an unknown id and for another tenant's */
-export async function readOwn(producer: Producer, id: string, key: ApiKey): Promise<RequestView> {
+async function readOwn(producer: Producer, id: string, key: ApiKey): Promise<RequestView> {
   const type = typeOf(producer, id)
   const found = type && (await readRequest({ ...producer, queue: type.queue, ref: type.ref, id }))
   if (!found || !mayRead(key, found.owner)) throw notFound(id)

@@ -13,7 +13,7 @@ import { readWhenEnded } from './read.ts'
 import { inRequestSpan } from './request-span.ts'
 
 /** The longest `?wait=`. */
-export const MAX_WAIT_MS = 60_000
+const MAX_WAIT_MS = 60_000
 
 const Posted = z.strictObject({
   agent: z.string(),

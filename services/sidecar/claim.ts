@@ -3,7 +3,6 @@ import type { Socket } from 'node:net'
 import { trace } from '@opentelemetry/api'
 import type { Redis } from 'ioredis'
 import type { AuditLog } from '#lib/audit'
-import { BadBrokerRequestError } from '#lib/broker'
 import { type AgentType, type Cluster, secretKind, usableSecrets } from '#lib/cluster'
 import { isLockHeld, queueOf, type VerifiedJob, verifyJob } from '#lib/queue'
 import type { Clock, Log } from '#lib/runtime'
@@ -13,10 +12,11 @@ import type { GrantRequest } from '#lib/wire'
 import * as z from 'zod'
 import type { Attempts } from './attempts.ts'
 import { LockNotHeldError, TooManyGrantsError } from './errors.ts'
+import { parseBody } from './exchange.ts'
 import { failureOf } from './failure.ts'
 import { LiveAttempt } from './live-attempt.ts'
 
-const Request_ = z.strictObject({
+const GrantBody = z.strictObject({
   context: z.string().min(1).max(100),
   jobId: z.string().min(1).max(200),
   attempt: z.int().min(1).max(1_000_000),
@@ -58,7 +58,7 @@ export class Claims {
 
   /** Gives the grant's id. Refusals are audited. @throws every refusal as an error with a `type` */
   async claim(body: unknown, worker: ClaimingWorker): Promise<string> {
-    const request = parse(body)
+    const request: GrantRequest = parseBody(GrantBody, body)
     try {
       const type = this.#options.cluster.agents[worker.agentType]!
       await this.#checkLock(request, worker)
@@ -73,7 +73,7 @@ export class Claims {
   async #checkLock({ jobId, lockToken }: GrantRequest, { agentType }: ClaimingWorker): Promise<void> {
     const { redis, cluster } = this.#options
     const queue = queueOf({ cluster: cluster.name, environment: cluster.environment }, agentType)
-    if (!(await isLockHeld(redis, queue, jobId, lockToken))) throw new LockNotHeldError(jobId)
+    if (!(await isLockHeld(redis, queue, { jobId, lockToken }))) throw new LockNotHeldError(jobId)
   }
 
   #verify({ jobId, job }: GrantRequest, { name, acceptUnsigned }: AgentType): VerifiedJob {
@@ -150,13 +150,6 @@ export class Claims {
       ...(traceId && { traceId }),
     })
   }
-}
-
-function parse(body: unknown): GrantRequest {
-  const parsed = Request_.safeParse(body)
-  if (parsed.success) return { ...parsed.data, job: parsed.data.job }
-  const issue = parsed.error.issues[0]!
-  throw new BadBrokerRequestError(`"${issue.path.join('.')}": ${issue.message}`)
 }
 
 function databasesOf(cluster: Cluster, agentType: string): Record<string, string> {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { BadBrokerRequestError, BodyTooLargeError, REQUEST_BODY_BYTES } from '#lib/broker'
 import { BROKER_ERROR_HEADER } from '#lib/wire'
+import type * as z from 'zod'
 import { type Failure, failureOf } from './failure.ts'
 
 /** The whole body of a request. @throws BodyTooLargeError before more than 4 MiB are held */
@@ -23,6 +24,16 @@ export async function readJson(request: IncomingMessage): Promise<unknown> {
   } catch {
     throw new BadBrokerRequestError('the body is not JSON')
   }
+}
+
+/** What a body holds, as its schema says. @throws BadBrokerRequestError naming the field */
+export function parseBody<S extends z.ZodType>(schema: S, body: unknown): z.infer<S> {
+  const parsed = schema.safeParse(body)
+  if (parsed.success) return parsed.data
+  const { path, message } = parsed.error.issues[0]!
+  throw new BadBrokerRequestError(
+    path.length > 0 ? `"${path.join('.')}": ${message}` : `the body: ${message}`,
+  )
 }
 
 /** Answers with JSON. */

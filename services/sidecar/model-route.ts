@@ -14,11 +14,11 @@ import type { GenerateRequest, GenerateResult, StreamLine } from '#lib/wire'
 import * as z from 'zod'
 import type { Access, BrokeredSecret } from './access.ts'
 import type { ContextRequest } from './context-routes.ts'
-import { errorBody, sendJson } from './exchange.ts'
+import { errorBody, parseBody, sendJson } from './exchange.ts'
 import { failureOf } from './failure.ts'
 
 const Text = z.string().max(4 * 2 ** 20)
-const Request_ = z.strictObject({
+const GenerateBody = z.strictObject({
   model: z.string().min(1).max(200).optional(),
   system: Text.optional(),
   prompt: Text.optional(),
@@ -112,12 +112,7 @@ export class ModelRoute {
   }
 
   #prepare({ attempt }: ContextRequest, body: unknown): Prepared {
-    const parsed = Request_.safeParse(body)
-    if (!parsed.success) {
-      const issue = parsed.error.issues[0]!
-      throw new BadBrokerRequestError(`"${issue.path.join('.')}": ${issue.message}`)
-    }
-    const request = parsed.data as GenerateRequest
+    const request = parseBody(GenerateBody, body) as GenerateRequest
     if ((request.prompt === undefined) === (request.messages === undefined))
       throw new BadBrokerRequestError('give either "prompt" or "messages"')
     return { request, ...this.#options.access.modelOf(attempt, request.model) }

@@ -7,7 +7,7 @@ export const PREAMBLE_BYTES = 1024
 /** How long a connection may take to say who it is. */
 export const PREAMBLE_MS = 5000
 
-const Preamble_ = z.discriminatedUnion('role', [
+const PreambleLine = z.discriminatedUnion('role', [
   z.strictObject({ role: z.literal('context'), context: z.string().regex(/^[\w.-]{1,100}$/) }),
   z.strictObject({ role: z.literal('worker'), credential: z.string().min(1).max(900) }),
 ])
@@ -17,7 +17,7 @@ export async function readPreamble(socket: Socket, timeoutMs = PREAMBLE_MS): Pro
   const line = await firstLine(socket, timeoutMs)
   if (line === undefined) return undefined
   try {
-    return Preamble_.safeParse(JSON.parse(line)).data
+    return PreambleLine.safeParse(JSON.parse(line)).data
   } catch {
     return undefined
   }

@@ -1,13 +1,12 @@
 import type { ServerResponse } from 'node:http'
 import { context } from '@opentelemetry/api'
-import { BadBrokerRequestError } from '#lib/broker'
 import type { LeaseResult, SecretValue } from '#lib/wire'
 import * as z from 'zod'
 import type { Access } from './access.ts'
 import type { ContextRequest } from './context-routes.ts'
-import { sendJson } from './exchange.ts'
+import { parseBody, sendJson } from './exchange.ts'
 
-const LeaseRequest = z.strictObject({ name: z.string().max(100) })
+const LeaseBody = z.strictObject({ name: z.string().max(100) })
 
 /** `GET /v1/secrets/<name>`: a value that may enter the context. */
 export async function serveSecret(
@@ -28,11 +27,8 @@ export async function serveLease(
   response: ServerResponse,
   body: unknown,
 ): Promise<void> {
-  const parsed = LeaseRequest.safeParse(body)
-  if (!parsed.success) throw new BadBrokerRequestError('"name": the name of a secret')
-  const { name, credentials, ttlMs } = await context.with(parent, () =>
-    access.lease(attempt, parsed.data.name),
-  )
+  const { name } = parseBody(LeaseBody, body)
+  const { credentials, ttlMs } = await context.with(parent, () => access.lease(attempt, name))
   const answer: LeaseResult = { name, credentials, ttlMs }
   sendJson(response, 200, answer)
 }

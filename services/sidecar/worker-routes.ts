@@ -35,7 +35,7 @@ export class WorkerRoutes {
   }
 
   /** A grant that has ended already, or is of another type, is gone as far as this worker is concerned. */
-  async #end(grantId: string, { agentType }: ClaimingWorker): Promise<GrantEnd & { pending?: true }> {
+  async #end(grantId: string, { agentType }: ClaimingWorker): Promise<GrantEnd> {
     const { attempts, clock } = this.#options
     const grant = attempts.table.get(grantId)
     if (grant && grant.agentType !== agentType) return { revokedLeases: 0 }

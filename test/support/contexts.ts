@@ -83,7 +83,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     launcher,
     async run(input, on = {}, signal = new AbortController().signal) {
       const context = await pool.acquire()
-      return { context, ...(await context.run(task(input, options.memory), on, signal)) }
+      return { context, ...(await context.run(attemptOf(input, options.memory), on, signal)) }
     },
     async [Symbol.asyncDispose]() {
       await pool[Symbol.asyncDispose]()
@@ -93,7 +93,8 @@ export async function openWorld(options: WorldOptions): Promise<World> {
   }
 }
 
-export function task(input: unknown, memory?: unknown) {
+/** What enters a context, with an input and a singleton's memory. */
+export function attemptOf(input: unknown, memory?: unknown) {
   const request = { id: 'probe.1', attempt: 1, agentType: 'probe', tenant: 'default', metadata: { a: 'b' } }
   return { request, input, traceparent: TRACEPARENT, ...(memory === undefined ? {} : { memory }) }
 }

@@ -11,6 +11,7 @@ export const BWRAP = find('bwrap')
 export const SETPRIV = find('setpriv')
 export const UNSHARE = find('unshare')
 export const PRLIMIT = find('prlimit')
+/** `mount`, of util-linux. */
 export const MOUNT = find('mount')
 export const LDD = find('ldd')
 

@@ -3,7 +3,7 @@ import { isHclBody, parseHcl, type HclBody, type HclEntry, type HclValue } from 
 import { jsonPolicyBody } from './policy-json.ts'
 
 /** What a rule may grant. `deny` wipes out the rest. */
-export const CAPABILITIES = [
+const CAPABILITIES = [
   'create',
   'read',
   'update',

@@ -13,7 +13,7 @@ export function signalProcess(pid: number, signal: NodeJS.Signals): void {
 }
 
 /** True while the group has a process, a zombie included. */
-export function groupExists(group: number): boolean {
+function groupExists(group: number): boolean {
   try {
     process.kill(-group, 0)
     return true

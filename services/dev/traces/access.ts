@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { bearerOf, cookieSettings, SESSION_MS, Sessions } from '#lib/http'
-import { hashCredential, isSameHash } from '#lib/runtime'
+import { ConfigError, hashCredential, isSameHash } from '#lib/runtime'
 
 const COOKIE = 'tb_traces'
 
@@ -9,9 +9,12 @@ export class Access {
   readonly #tokenHash: string
   readonly #sessions = new Sessions()
 
-  /** @throws Error when the token is too short to be one */
+  /** @throws ConfigError when the token is too short to be one */
   constructor(token: string) {
-    if (token.length < 16) throw new Error('the trace store needs a token of at least 16 characters')
+    if (token.length < 16)
+      throw new ConfigError([
+        `TB_TOKEN_FILE: expected a token of at least 16 characters, found ${token.length}`,
+      ])
     this.#tokenHash = hashCredential(token)
   }
 

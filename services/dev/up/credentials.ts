@@ -1,6 +1,7 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { existsSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createSigningKeyPem } from '#lib/queue'
 import { hashCredential, readCredential } from '#lib/runtime'
 import { privateDirectory } from './directories.ts'
 
@@ -61,9 +62,9 @@ export class Credentials {
     const signingKeyFile = join(this.#directory, 'signing-key.pem')
     const publicKeyFile = join(this.#directory, 'signing-key.pub.pem')
     if (!existsSync(signingKeyFile) || !existsSync(publicKeyFile)) {
-      const { privateKey, publicKey } = generateKeyPairSync('ed25519')
-      writePrivate(signingKeyFile, privateKey.export({ type: 'pkcs8', format: 'pem' }))
-      writePrivate(publicKeyFile, publicKey.export({ type: 'spki', format: 'pem' }))
+      const { signingKey, publicKey } = createSigningKeyPem()
+      writePrivate(signingKeyFile, signingKey)
+      writePrivate(publicKeyFile, publicKey)
     }
     return { signingKeyFile, publicKeyFile }
   }

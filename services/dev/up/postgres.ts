@@ -11,7 +11,7 @@ import { findPostgresProgram } from './find-program.ts'
 import { STOP_PHASE } from './stop-phases.ts'
 
 /** The superuser of a Postgres of our own. */
-export const POSTGRES_SUPERUSER = 'postgres'
+const POSTGRES_SUPERUSER = 'postgres'
 
 /** Postgres refuses root and a uid without a passwd entry; these have one. */
 const USERS = ['postgres', 'nobody']

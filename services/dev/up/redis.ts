@@ -55,7 +55,7 @@ function redisArguments(paths: { socket: string; aclFile: string; directory: str
 }
 
 /** Resolves when Redis answers a PING; rejects while it is not there or still loading its file. */
-export function pingRedis(options: { socket: string; password: string; signal: AbortSignal }): Promise<void> {
+function pingRedis(options: { socket: string; password: string; signal: AbortSignal }): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connect(options.socket)
     let answer = ''

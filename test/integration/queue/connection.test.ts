@@ -134,9 +134,9 @@ describe('what is kept beside a queue', () => {
 
   test('a lock is held by its token alone', async () => {
     await redis.set(lockKey(ref, 'j1'), 'token-1')
-    expect(await isLockHeld(redis, ref, 'j1', 'token-1')).toBe(true)
-    expect(await isLockHeld(redis, ref, 'j1', 'token-2')).toBe(false)
-    expect(await isLockHeld(redis, ref, 'j2', 'token-1')).toBe(false)
+    expect(await isLockHeld(redis, ref, { jobId: 'j1', lockToken: 'token-1' })).toBe(true)
+    expect(await isLockHeld(redis, ref, { jobId: 'j1', lockToken: 'token-2' })).toBe(false)
+    expect(await isLockHeld(redis, ref, { jobId: 'j2', lockToken: 'token-1' })).toBe(false)
   })
 
   test('every key of a queue carries its one hash tag', async () => {

@@ -161,7 +161,7 @@ describe('a queue', () => {
     const held: boolean[] = []
     await using _worker = await serve(async (job, token) => {
       most = Math.max(most, ++running)
-      held.push(await isLockHeld(redis, ref, job.id!, token))
+      held.push(await isLockHeld(redis, ref, { jobId: job.id!, lockToken: token }))
       await new Promise((resolve) => setTimeout(resolve, 20))
       running--
     })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { ClusterFileError, formatProblems } from '#lib/cluster'
-import { isRetryable } from '#lib/runtime'
+import { PermanentError } from '#lib/runtime'
 import { FULL, linesOf, parse, problemsOf } from './samples.ts'
 
 const agent = (line: string) => `agents:\n  a:\n    model: claude-x\n    ${line}\n`
@@ -183,7 +183,7 @@ secrets:
   test('the message has one line for each problem, with file, line and column', () => {
     const error = catchError(() => parse(mistakes, '/cluster/my.yaml'))
     expect(error).toBeInstanceOf(ClusterFileError)
-    expect(isRetryable(error)).toBe(false)
+    expect(error).toBeInstanceOf(PermanentError)
     const lines = (error as ClusterFileError).message.split('\n')
     expect(lines).toHaveLength(9)
     expect(lines[2]).toBe(

@@ -9,15 +9,6 @@ export interface Word {
   kind: 'word' | 'number' | 'date' | 'quoted'
 }
 
-/** A place in the question that names a column. */
-export interface Mention {
-  table: Table
-  column: Column
-  /** Index of its first word, and one past its last. */
-  from: number
-  to: number
-}
-
 const WORD =
   /'([^']*)'|"([^"]*)"|(\d{4}-\d{2}-\d{2})|([$€£]?\d[\d,]*(?:\.\d+)?%?)|(>=|<=|<>|!=|=|>|<)|([\p{L}_][\p{L}\p{N}_-]*(?:[.@][\p{L}\p{N}_-]+)*)/gu
 

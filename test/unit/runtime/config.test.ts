@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest'
+import * as z from 'zod'
+import { ConfigError, configToEnv, loadConfig, readCredential } from '#lib/runtime'
+
+const Schema = z.object({
+  clusterFile: z.string(),
+  port: z.coerce.number().int().max(65_535).default(0),
+  redis: z.object({ passwordFile: z.string({ error: 'expected the path of the password file' }) }),
+})
+
+test('every variable that is missing or wrong is named at once, with what was expected', () => {
+  const load = () => loadConfig(Schema, { TB_PORT: 'eighty', TB_CLUSTER_FILE: '' })
+  expect(load).toThrow(ConfigError)
+  expect(load).toThrow('TB_CLUSTER_FILE: not set, expected string')
+  expect(load).toThrow('TB_PORT: expected number')
+  expect(load).toThrow('TB_REDIS_PASSWORD_FILE: not set, expected the path of the password file')
+})
+
+test('what was written as environment is read back the same', () => {
+  const values = { clusterFile: '/c', port: 8, redis: { passwordFile: '/p' } }
+  expect(loadConfig(Schema, configToEnv(values))).toEqual(values)
+})
+
+test('a credential file that cannot be read is named', () => {
+  expect(() => readCredential('/nowhere/key')).toThrow('cannot read the credential file /nowhere/key: ENOENT')
+})

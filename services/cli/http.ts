@@ -43,7 +43,9 @@ async function send({ url, token, method = 'GET', body, timeoutMs }: HttpCall): 
 
 function refusal(call: HttpCall, status: number, body: unknown): CommandError {
   const problem = Problem.safeParse(body)
-  if (!problem.success) return new CommandError(`${call.url} answered ${status}`)
+  if (!problem.success) return new CommandError(`${call.url} answered ${status}`, { status })
   const { detail, field } = problem.data
-  return new CommandError(field ? `${detail} (field ${field})` : detail)
+  return new CommandError(field && !detail.includes(field) ? `${detail} (field ${field})` : detail, {
+    status,
+  })
 }

@@ -15,6 +15,7 @@ export const RequestView = z.looseObject({
   traceId: z.string().optional(),
   queuedMs: z.number().optional(),
   runMs: z.number().optional(),
+  attemptRecords: z.array(z.unknown()).optional(),
   receipt: z
     .looseObject({
       context: z.string(),
@@ -40,6 +41,7 @@ export const AgentView = z.looseObject({
   waiting: z.number(),
   spares: z.number(),
   level: z.string().nullable(),
+  model: z.string().nullish(),
 })
 export type AgentView = z.infer<typeof AgentView>
 

@@ -1,4 +1,4 @@
-import { styleText } from 'node:util'
+import { stripVTControlCharacters, styleText } from 'node:util'
 import { formatDuration } from '#lib/runtime'
 import { attribute } from '#lib/telemetry'
 import { attributeText } from './any-value.ts'
@@ -10,9 +10,14 @@ import type { TraceTree, TreeRow } from './tree.ts'
 export interface RenderOptions {
   /** ANSI colours. Default: false. */
   color?: boolean
+  /** Columns of the terminal: long names are cut and remarks that do not fit are left out. Default: no limit. */
+  width?: number | undefined
 }
 
 const NAME_WIDTH = 64
+const NARROWEST_NAME = 24
+/** Of the two figures with the spaces around them. */
+const FIGURES_WIDTH = 23
 /** Deeper rows are drawn at this depth. */
 const DRAWN_DEPTH = 24
 /** What is worth a place beside a span, and what it is called there. */
@@ -31,22 +36,34 @@ const SHOWN: [name: string, label: string][] = [
  * A trace for a terminal: per span its name, service, offset, duration, outcome or error, and what matters of its attributes.
  * Orphans are marked `(orphan)`, what a context said of itself `(claim)`.
  */
-export function renderTree(tree: TraceTree, { color = false }: RenderOptions = {}): string {
+export function renderTree(tree: TraceTree, { color = false, width = Infinity }: RenderOptions = {}): string {
   if (tree.rows.length === 0) return 'no spans'
   const paint = (style: Style, text: string) =>
     color ? styleText(style, text, { validateStream: false }) : text
   const branches = drawBranches(tree.rows)
   const names = tree.rows.map((row, at) => `${branches[at]}${shortName(row)}`)
-  const nameWidth = Math.max(...names.map((name) => name.length))
   const serviceWidth = Math.max(...tree.rows.map(({ span }) => shortText(span.service).length))
+  const room = Math.max(NARROWEST_NAME, width - serviceWidth - FIGURES_WIDTH)
+  const nameWidth = Math.min(room, Math.max(...names.map((name) => name.length)))
   const lines = tree.rows.map((row, at) => {
     const { span } = row
     const figures = `${time(row.offsetMs).padStart(9)} ${time(row.durationMs).padStart(9)}`
     const service = paint('dim', shortText(span.service).padEnd(serviceWidth))
-    const line = `${names[at]!.padEnd(nameWidth)}  ${service} ${figures}  ${remarks(row, paint)}`
-    return line.trimEnd()
+    const line = `${cut(names[at]!, nameWidth).padEnd(nameWidth)}  ${service} ${figures}`
+    return withRemarks(line, remarks(row, paint), width)
   })
   return [headline(tree), ...lines].join('\n')
+}
+
+/** The remarks that fit, the first ones first: what matters most comes first. */
+function withRemarks(line: string, all: string[], width: number): string {
+  let text = line
+  for (const remark of all) {
+    const longer = `${text}${text === line ? '  ' : ' '}${remark}`
+    if (stripVTControlCharacters(longer).length > width) break
+    text = longer
+  }
+  return text
 }
 
 type Style = 'dim' | 'red' | 'green' | 'yellow'
@@ -57,7 +74,7 @@ function headline({ traceId, rows, durationMs, orphans }: TraceTree): string {
   return `trace ${traceId}: ${rows.length} span${rows.length === 1 ? '' : 's'}${lost}, ${time(durationMs)}`
 }
 
-function remarks(row: TreeRow, paint: Paint): string {
+function remarks(row: TreeRow, paint: Paint): string[] {
   const { attributes } = row.span
   return [
     row.orphan ? paint('yellow', '(orphan)') : '',
@@ -68,9 +85,7 @@ function remarks(row: TreeRow, paint: Paint): string {
         ? []
         : [`${paint('dim', `${label}=`)}${shortText(attributeText(attributes[name]))}`],
     ),
-  ]
-    .filter(Boolean)
-    .join(' ')
+  ].filter(Boolean)
 }
 
 function ending({ status, statusMessage, attributes }: StoredSpan, paint: Paint): string {
@@ -98,7 +113,7 @@ function drawBranches(rows: TreeRow[]): string[] {
 
 const shortName = ({ span }: TreeRow) => shortText(span.name || '(no name)', NAME_WIDTH)
 function shortText(text: string, limit = 120): string {
-  const safe = printable(text)
-  return safe.length > limit ? `${safe.slice(0, limit - 1)}…` : safe
+  return cut(printable(text), limit)
 }
+const cut = (text: string, limit: number) => (text.length > limit ? `${text.slice(0, limit - 1)}…` : text)
 const time = (ms: number) => (ms < 100 ? `${ms.toFixed(1)} ms` : formatDuration(ms))

@@ -21,6 +21,8 @@ export interface TraceSummary {
   /** Of the first span without a parent in the trace, else of the first. */
   name: string
   service: string
+  /** What that span says of a request: which agent type it went to. */
+  agentType?: string
   startMs: number
   durationMs: number
   spans: number
@@ -109,8 +111,14 @@ export class TraceStore implements AsyncDisposable {
       .prepare(RECENT)
       .all(limit)
       .map(({ body, ...figures }) => {
-        const { name, service } = JSON.parse(String(body)) as StoredSpan
-        return { ...(figures as unknown as Omit<TraceSummary, 'name' | 'service'>), name, service }
+        const { name, service, attributes } = JSON.parse(String(body)) as StoredSpan
+        const agentType = attributes[attribute.agentType]
+        return {
+          ...(figures as unknown as Omit<TraceSummary, 'name' | 'service'>),
+          name,
+          service,
+          ...(typeof agentType === 'string' ? { agentType } : {}),
+        }
       })
   }
 

@@ -4,9 +4,12 @@ import { PermanentError } from '#lib/runtime'
 export class CommandError extends PermanentError {
   override readonly name = 'CommandError'
   readonly exitCode: number
-  constructor(message: string, { exitCode = 1, ...options }: ErrorOptions & { exitCode?: number } = {}) {
+  /** What a service answered, where one refused. */
+  readonly status: number | undefined
+  constructor(message: string, options: ErrorOptions & { exitCode?: number; status?: number } = {}) {
     super(message, options)
-    this.exitCode = exitCode
+    this.exitCode = options.exitCode ?? 1
+    this.status = options.status
   }
 }
 

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import { Level } from '#lib/runtime'
 import type { EnqueueFlags } from './commands/requests.ts'
@@ -11,33 +12,47 @@ type Flags = TargetOptions & JsonFlag
 
 const DEFAULT_PORT = '7420'
 const DEFAULT_DATA = '.threadbound'
+const EXAMPLES = `
+Exit codes: 0; 1 when what was asked for did not go well; 2 when the command line is wrong.
+
+Examples:
+  threadbound up --cluster my/threadbound.yaml
+  threadbound enqueue request-handler --input '{"message":"Hello"}' --wait
+  threadbound trace request-handler.01a2051d86e475f6b473c79b586087a9`
 
 /** The whole command: names, options, help. Parsing errors are thrown, not exited on. */
 export function createProgram(): Command {
   const program = new Command('threadbound')
     .description('Every request to an AI agent in its own fresh, limited, disposable context')
+    .version(version(), '-V, --version', 'show the version')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand('help [command]', 'show the help of a command')
     .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'threadbound: ')) })
     .showSuggestionAfterError()
+    .addHelpText('after', EXAMPLES)
   running(program)
   requests(program)
   return program
 }
 
 function running(program: Command): void {
-  const isolation = new Option('--isolation <level>', 'for all agent types').choices(Level.options)
+  const isolation = new Option('--isolation <level>', "in place of every agent type's own level").choices(
+    Level.options,
+  )
   json(program.command('up'))
-    .description('start a cluster on this machine, until Ctrl-C')
+    .description('start a cluster on this machine, and run it until Ctrl-C')
     .option('--cluster <file>', 'cluster file (default: ./threadbound.yaml, else the demo)')
     .option('--data <dir>', 'data directory', DEFAULT_DATA)
-    .option('--port <n>', "the producer's port; the console takes the next; 0: any free ones", DEFAULT_PORT)
+    .option('--port <n>', "the producer's port; the console takes the next; 0: free ones", DEFAULT_PORT)
     .addOption(isolation)
     .action(async (flags: UpFlags) => (await load.up()).up(flags))
   json(program.command('demo'))
     .description('run the demo requests through a cluster of their own')
     .action(async (flags: JsonFlag) => (await load.demo()).demo(flags))
   json(program.command('check'))
-    .description('validate a cluster file')
-    .argument('<file>')
+    .description('show every mistake of a cluster file, starting nothing')
+    .argument('<file>', 'cluster file')
     .action(async (file: string, flags: JsonFlag) => (await load.check()).check(file, flags))
 }
 
@@ -53,28 +68,34 @@ const load = {
 
 function requests(program: Command): void {
   target(program.command('enqueue'))
-    .description('post a request to an agent type')
-    .argument('<agent>')
-    .requiredOption('--input <json>', 'JSON, @FILE, or - for stdin')
-    .option('--wait', 'wait for its end')
+    .description('send a request to an agent type; prints its id')
+    .argument('<agent>', 'agent type')
+    .requiredOption('--input <json>', "the agent's input: JSON, @FILE, or - for stdin")
+    .option('--wait', 'wait for its end and show it; exit 1 unless it completed')
     .option('--timeout <duration>', 'how long to wait', '60s')
     .action(async (agent: string, flags: EnqueueFlags) => (await load.requests()).enqueue(agent, flags))
   target(program.command('request'))
-    .description('show a request')
-    .argument('<id>')
+    .description('show a request: its outcome, result, attempts and receipt')
+    .argument('<id>', 'request id')
     .action(async (id: string, flags: Flags) => (await load.requests()).request(id, flags))
   target(program.command('trace'))
     .description('show the span tree of a request or a trace')
     .argument('<id>', 'request id or trace id')
     .action(async (id: string, flags: Flags) => (await load.trace()).trace(id, flags))
   target(program.command('agents'))
-    .description('show the agent types')
+    .description('show the agent types: slots, running, waiting, spares')
     .action(async (flags: Flags) => (await load.agents()).agents(flags))
 }
 
-const json = (command: Command) => command.option('--json', 'JSON on stdout')
+const json = (command: Command) => command.option('--json', 'print JSON on stdout')
 const target = (command: Command) =>
   json(command)
     .option('--data <dir>', 'data directory of the running cluster', DEFAULT_DATA)
-    .option('--url <url>', "the producer's address")
+    .option('--url <url>', "the producer's address, in place of --data; needs --api-key-file")
     .option('--api-key-file <file>', 'file with the API key')
+
+/** The version in the manifest, which lies at the same place above the sources and above the built command. */
+function version(): string {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(manifest) as { version: string }).version
+}

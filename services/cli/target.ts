@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path'
 import * as z from 'zod'
 import { ThreadboundClient } from '#lib/client'
 import { messageOf } from '#lib/runtime'
-import { CommandError } from './errors.ts'
+import { CommandError, UsageError } from './errors.ts'
 
 /** Options that say which cluster a command speaks to. */
 export interface TargetOptions {
@@ -29,8 +29,9 @@ const UpState = z.object({
 /** Finds the cluster: `--url` with `--api-key-file`, else the one that `up` runs on the data directory. @throws CommandError */
 export function findTarget(options: TargetOptions): Target {
   if (options.url !== undefined) {
-    if (options.apiKeyFile === undefined)
-      throw new CommandError('--url needs --api-key-file', { exitCode: 2 })
+    if (options.apiKeyFile === undefined) throw new UsageError('--url needs --api-key-file')
+    if (!/^https?:$/.test(URL.parse(options.url)?.protocol ?? ''))
+      throw new UsageError(`--url: expected an http or https URL, found "${options.url}"`)
     return { producer: client(options.url, options.apiKeyFile) }
   }
   const state = readState(options.data)

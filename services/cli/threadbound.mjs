@@ -22,7 +22,8 @@ function run(program, args) {
   if (Number(process.versions.node.split('.')[0]) >= 26)
     process.execve(program, [program, ...args], process.env)
   const child = spawn(program, args, { stdio: 'inherit' })
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+    process.on(signal, () => isOwn(signal) || child.kill(signal))
   child.on('error', (error) => {
     process.stderr.write(`threadbound: ${program} cannot be run: ${error.message}\n`)
     process.exitCode = 1
@@ -33,4 +34,9 @@ function run(program, args) {
       process.kill(process.pid, signal)
     } else process.exitCode = code ?? 1
   })
+}
+
+/** Ctrl-C reaches the whole foreground group: handed on as well it would be a second one, which ends `up` without a drain. */
+function isOwn(signal) {
+  return signal === 'SIGINT' && process.stdin.isTTY
 }

@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import * as z from 'zod'
 import { messageOf } from '#lib/runtime'
-import { buildTree, type StoredSpan, type TraceTree } from '#lib/traces'
+import { attribute } from '#lib/telemetry'
+import { buildTree, renderTree, type StoredSpan, type TraceTree } from '#lib/traces'
 import { CommandError } from './errors.ts'
 import type { Target } from './target.ts'
+import { isColorful, terminalWidth } from './terminal.ts'
 
 const Answer = z.looseObject({
   spans: z.array(z.custom<StoredSpan>((span) => typeof span === 'object' && span !== null)),
@@ -22,9 +24,22 @@ export async function readTrace(
 ): Promise<{ spans: StoredSpan[]; tree: TraceTree }> {
   if (!target.traces)
     throw new CommandError('the trace store of this cluster is not known: run the command with its --data')
-  const { url, token } = target.traces
-  const { spans } = await read(`${url}/api/traces/${encodeURIComponent(traceId)}`, token)
+  const url = `${target.traces.url}/api/traces/${encodeURIComponent(traceId)}`
+  const { spans } = await read(url, target.traces.token).catch((cause: unknown) => {
+    throw noTrace(target.traces!, traceId, cause)
+  })
   return { spans, tree: buildTree(spans) }
+}
+
+/** A store of our own has a token; spans may go elsewhere instead, and that place has pages of its own. */
+function noTrace({ url, token }: NonNullable<Target['traces']>, traceId: string, cause: unknown): unknown {
+  if (token === undefined)
+    return new CommandError(`the spans of this cluster go to ${url}: look there for trace ${traceId}`, {
+      cause,
+    })
+  if (cause instanceof CommandError && cause.status === 404)
+    return new CommandError(`no span of trace ${traceId} has arrived, or they are too old`, { cause })
+  return cause
 }
 
 /** The same, once everything has arrived: no orphans, and quiet for a moment. Gives what there is after 5 s. */
@@ -51,6 +66,7 @@ async function read(url: string, token: string | undefined): Promise<z.infer<typ
     if (response.ok) return Answer.parse(body)
     throw new CommandError(
       `the trace store answered ${response.status}: ${body.message ?? 'no reason given'}`,
+      { status: response.status },
     )
   } catch (cause) {
     if (cause instanceof CommandError) throw cause
@@ -58,4 +74,12 @@ async function read(url: string, token: string | undefined): Promise<z.infer<typ
       cause instanceof z.ZodError ? z.prettifyError(cause) : messageOf((cause as Error).cause ?? cause)
     throw new CommandError(`${url}: expected a trace: ${reason}`, { cause })
   }
+}
+
+/** A tree for the terminal behind stdout, with what its marks mean. */
+export function treeText(tree: TraceTree): string {
+  const text = renderTree(tree, { color: isColorful(), width: terminalWidth() })
+  const claims = tree.rows.some(({ span }) => span.attributes[attribute.claim] === true)
+  const hint = '\n\n(claim): told by the context itself; all else was measured outside of it.'
+  return `${text}${claims ? hint : ''}`
 }

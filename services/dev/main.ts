@@ -1,5 +1,4 @@
 import { messageOf, untilSignal } from '#lib/runtime'
-import { StoppingError } from './supervision/index.ts'
 import { openCluster } from './up/open-cluster.ts'
 import { readUpOptions, UpOptionsError } from './up/options.ts'
 import { readyText } from './up/ready-text.ts'
@@ -18,7 +17,7 @@ try {
   process.stdout.write(readyText(cluster.state, options.json))
   await signalled
 } catch (error) {
-  if (!(error instanceof StoppingError)) say(error instanceof Error ? error.message : messageOf(error))
+  if (!stop.signal.aborted) say(error instanceof Error ? error.message : messageOf(error))
   process.exitCode = stop.signal.aborted ? 0 : error instanceof UpOptionsError ? 2 : 1
 }
 process.exit()

@@ -5,6 +5,7 @@ import * as z from 'zod'
 import { type ApiKey, bearerOf, findApiKey } from '#lib/http'
 import { Metadata } from '#lib/queue'
 import { parseDurationMs } from '#lib/runtime'
+import { attribute } from '#lib/telemetry'
 import { accept, type Producer } from './accept.ts'
 import { describeAgent } from './agents.ts'
 import type { EndWatch } from './end-watch.ts'
@@ -52,6 +53,9 @@ export function addRoutes(app: FastifyInstance, routed: Routed): void {
     return await inRequestSpan({ request, reply, key }, async () => {
       const { id, traceId } = await accept(routed.producer, request.body, key)
       const url = `/v1/requests/${id}`
+      trace
+        .getActiveSpan()
+        ?.setAttributes({ [attribute.agentType]: request.body.agent, [attribute.requestId]: id })
       void reply.code(202).header('location', url)
       return { id, traceId: traceId ?? trace.getActiveSpan()?.spanContext().traceId ?? null, url }
     })

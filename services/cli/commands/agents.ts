@@ -1,7 +1,10 @@
 import { findTarget, type TargetOptions } from '../target.ts'
-import { jsonText, table } from '../terminal.ts'
+import { jsonText, table, terminalWidth } from '../terminal.ts'
 
-/** Shows every agent type: its slots, what runs and waits, its spares and level. */
+const FIGURES = ['slots', 'active', 'waiting', 'spares']
+const HEADER = ['agent', 'type', ...FIGURES, 'level', 'model']
+
+/** Shows every agent type: its slots, what runs and waits, its spares, level and model. */
 export async function agents(flags: TargetOptions & { json?: boolean }): Promise<void> {
   const all = await findTarget(flags).producer.agents()
   if (flags.json) return void process.stdout.write(`${jsonText(all)}\n`)
@@ -13,6 +16,7 @@ export async function agents(flags: TargetOptions & { json?: boolean }): Promise
     one.waiting,
     one.spares,
     one.level,
+    one.model,
   ])
-  process.stdout.write(`${table(['agent', 'type', 'slots', 'active', 'waiting', 'spares', 'level'], rows)}\n`)
+  process.stdout.write(`${table(HEADER, rows, { figures: FIGURES, width: terminalWidth() })}\n`)
 }

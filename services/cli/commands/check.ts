@@ -8,11 +8,18 @@ export async function check(file: string, flags: { json?: boolean }): Promise<vo
     () => [],
     (error: unknown) => {
       if (!(error instanceof ClusterFileError)) throw error
-      if (!flags.json) throw new CommandError(printableLines(error.message), { cause: error })
+      if (!flags.json) throw mistakes(file, error)
       return error.problems
     },
   )
   if (flags.json) process.stdout.write(`${jsonText({ file, valid: problems.length === 0, problems })}\n`)
   else process.stdout.write(`${printableLines(file)}: valid\n`)
   if (problems.length > 0) process.exitCode = 1
+}
+
+/** The problems, a line each as compilers write them, and their number. */
+function mistakes(file: string, error: ClusterFileError): CommandError {
+  process.stderr.write(`${printableLines(error.message)}\n`)
+  const { length } = error.problems
+  return new CommandError(`${file}: ${length} mistake${length === 1 ? '' : 's'}`, { cause: error })
 }

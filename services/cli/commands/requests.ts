@@ -2,8 +2,9 @@ import { type RequestView, ThreadboundError } from '#lib/client'
 import { parseDurationMs } from '#lib/runtime'
 import { UsageError } from '../errors.ts'
 import { readInput } from '../input.ts'
+import { requestText } from '../request-text.ts'
 import { findTarget, type TargetOptions } from '../target.ts'
-import { jsonText, printableLines, table } from '../terminal.ts'
+import { jsonText, printableLines } from '../terminal.ts'
 
 /** Options of `enqueue`. */
 export interface EnqueueFlags extends TargetOptions {
@@ -36,26 +37,7 @@ export async function request(id: string, flags: TargetOptions & { json?: boolea
 }
 
 function printView(view: RequestView, json: boolean | undefined): void {
-  print(view, json, view.state === 'ended' && view.outcome === 'completed' ? resultText(view) : summary(view))
-}
-
-function resultText(view: RequestView): string {
-  return `${summary(view)}\n\n${jsonText(view.result, 2)}`
-}
-
-function summary(view: RequestView): string {
-  const facts: [string, string | number | undefined][] = [
-    ['request', view.id],
-    ['agent', view.agent],
-    ['state', view.outcome ?? view.state],
-    ['attempts', view.attempts],
-    ['queue wait', view.queuedMs === undefined ? undefined : `${Math.round(view.queuedMs)} ms`],
-    ['run time', view.runMs === undefined ? undefined : `${Math.round(view.runMs)} ms`],
-    ['trace', view.traceId],
-    ['error', view.error && `${view.error.type}: ${view.error.message}`],
-  ]
-  const known = facts.filter(([, value]) => value !== undefined)
-  return table(['', ''], known, 200).trimStart()
+  print(view, json, requestText(view))
 }
 
 function print(value: object, json: boolean | undefined, text: string): void {

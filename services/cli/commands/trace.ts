@@ -1,8 +1,7 @@
-import { renderTree } from '#lib/traces'
 import { CommandError } from '../errors.ts'
 import { findTarget, type Target, type TargetOptions } from '../target.ts'
 import { jsonText } from '../terminal.ts'
-import { readTrace } from '../traces.ts'
+import { readTrace, treeText } from '../traces.ts'
 
 const TRACE_ID = /^[0-9a-f]{32}$/
 
@@ -12,8 +11,7 @@ export async function trace(id: string, flags: TargetOptions & { json?: boolean 
   const traceId = TRACE_ID.test(id) ? id : await traceOf(target, id)
   const { spans, tree } = await readTrace(target, traceId)
   if (tree.rows.length === 0) throw new CommandError(`no span of trace ${traceId} has arrived`)
-  const color = process.stdout.isTTY && !process.env['NO_COLOR']
-  process.stdout.write(`${flags.json ? jsonText({ traceId, spans, tree }) : renderTree(tree, { color })}\n`)
+  process.stdout.write(`${flags.json ? jsonText({ traceId, spans, tree }) : treeText(tree)}\n`)
 }
 
 async function traceOf(target: Target, requestId: string): Promise<string> {

@@ -7,30 +7,27 @@ import { createInterface } from 'node:readline'
 import { upCommand } from '../commands/up.ts'
 import { CommandError } from '../errors.ts'
 
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+/** As a shell says it: 128 + SIGINT. */
+const INTERRUPTED = 130
 
 /**
- * A cluster of the demo's own: a temporary data directory, free ports, stopped at the end. From its start on, Ctrl-C
- * stops it, and a second one at once; the command then ends by what it was waiting for, and nothing is kept.
+ * A cluster of the demo's own: a temporary data directory, free ports, stopped at the end. From its first instant a
+ * signal stops it, a second one at once. Its data directory, with the logs, stays when something went wrong by itself.
  */
 export class DemoCluster implements AsyncDisposable {
   readonly data: string
   readonly #child: ChildProcess
   readonly #exited: Promise<unknown[]>
+  readonly #forward = () => this.#interrupt()
   #interrupted = false
-  /** Set when something went wrong: the data directory, with the logs, stays. */
-  keep = false
-  readonly #forward = (signal: NodeJS.Signals) => {
-    this.#interrupted = true
-    this.#child.kill(signal)
-  }
+  #succeeded = false
 
-  /** Listens for signals before there is anything that they could leave behind. */
   private constructor(options: { cluster: string; isolation: string }) {
     for (const signal of SIGNALS) process.on(signal, this.#forward)
     this.data = mkdtempSync(join(tmpdir(), 'threadbound-demo-'))
-    const command = upCommand({ ...options, data: this.data, port: '0', json: true })
-    this.#child = spawn(process.execPath, command, {
+    // the supervisor sees the end of our pipe when we are killed, and stops
+    this.#child = spawn(process.execPath, upCommand({ ...options, data: this.data, port: '0', json: true }), {
       env: { ...process.env, TB_SUPERVISED: '1' },
       stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
       detached: true,
@@ -38,27 +35,42 @@ export class DemoCluster implements AsyncDisposable {
     this.#exited = once(this.#child, 'exit')
   }
 
-  /**
-   * Starts it and waits until it is ready. The supervisor sees the end of our pipe when we are killed, and stops.
-   * @throws CommandError when it cannot be started; it has said why on stderr
-   */
-  static async open(options: { cluster: string; isolation: string }): Promise<DemoCluster> {
-    const cluster = new DemoCluster(options)
-    const line = once(createInterface({ input: cluster.#child.stdout! }), 'line')
-    const first = await Promise.race([line.then(() => 'ready'), cluster.#exited.then(() => 'ended')])
-    if (first === 'ready') return cluster
-    cluster.keep = true
-    await cluster[Symbol.asyncDispose]()
-    throw new CommandError(cluster.#interrupted ? 'interrupted' : 'the demo cluster could not be started')
+  static spawn(options: { cluster: string; isolation: string }): DemoCluster {
+    return new DemoCluster(options)
   }
 
-  /** Stops the cluster, and removes its data unless it is to be kept. */
+  /** Once it is. @throws CommandError when it cannot be started: it has said why on stderr */
+  async ready(): Promise<void> {
+    await this.whileRunning(once(createInterface({ input: this.#child.stdout! }), 'line'))
+  }
+
+  /** What `work` gives. @throws CommandError when the cluster ends before */
+  async whileRunning<T>(work: Promise<T>): Promise<T> {
+    const ended = this.#exited.then(() => {
+      throw this.#interrupted
+        ? new CommandError('interrupted; the demo cluster was stopped', { exitCode: INTERRUPTED })
+        : new CommandError(`the demo cluster ended by itself; its logs are in ${this.data}/logs`)
+    })
+    return await Promise.race([work, ended])
+  }
+
+  /** All went well: nothing needs to be kept. */
+  succeeded(): void {
+    this.#succeeded = true
+  }
+
+  /** Stops the cluster, and removes its data unless they may tell what went wrong. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
       this.#child.kill('SIGTERM')
       await this.#exited
     }
     for (const signal of SIGNALS) process.off(signal, this.#forward)
-    if (!this.keep || this.#interrupted) rmSync(this.data, { recursive: true, force: true })
+    if (this.#succeeded || this.#interrupted) rmSync(this.data, { recursive: true, force: true })
+  }
+
+  #interrupt(): void {
+    this.#interrupted = true
+    this.#child.kill('SIGTERM')
   }
 }

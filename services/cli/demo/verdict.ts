@@ -29,6 +29,12 @@ export function faults(played: Played[], level: string): string[] {
   return [...played.flatMap((one) => faultsOf(one, level)), ...sharedContexts(played)]
 }
 
+/** The request ended as its line says. */
+export function asExpected({ line, view }: Played): boolean {
+  const { outcome, type } = line.expect
+  return view.outcome === outcome && (type === undefined || view.error?.type === type)
+}
+
 function faultsOf({ line, view }: Played, level: string): string[] {
   const { outcome, type } = line.expect
   const found = view.outcome ?? view.state

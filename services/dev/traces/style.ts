@@ -25,5 +25,8 @@ dl{display:grid;grid-template-columns:max-content 1fr;gap:.1em 1.2em;margin:.4em
 dd{margin:0;overflow-wrap:anywhere;font-family:ui-monospace,monospace}
 form{max-width:26em;display:grid;gap:.8em}
 label{display:grid}
-input,button{font:inherit;padding:.4em}
+input,button{font:inherit;padding:.5em .7em;border-radius:5px;border:1px solid light-dark(#b8bfca,#4a515b)}
+button{border-color:transparent;background:light-dark(#2f62b3,#6d9be6);color:light-dark(#fff,#111);cursor:pointer}
+header a{text-decoration:none}
+@media (max-width:700px){summary{grid-template-columns:minmax(9em,1fr) 1fr 5em}summary .service{display:none}}
 ${indents}`

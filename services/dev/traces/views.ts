@@ -9,7 +9,9 @@ export function loginView(next: string, problem = ''): Markup {
     <p class="problem">${problem}</p>
     <label>Token <input name="token" type="password" autocomplete="off" autofocus required /></label
     ><input name="next" type="hidden" value="${next}" /><button>Log in</button>
-    <p class="hint">The token is in the file that <code>TB_TOKEN_FILE</code> of the trace store names.</p>
+    <p class="hint">
+      <code>threadbound up</code> says in which file the token is: <code>credentials/telemetry-token</code>.
+    </p>
   </form>`
 }
 
@@ -17,9 +19,10 @@ export function loginView(next: string, problem = ''): Markup {
 export function listView(traces: TraceSummary[]): Markup {
   if (traces.length === 0) return html`<p>No trace has arrived yet.</p>`
   const rows = traces.map(
-    ({ traceId, name, service, startMs, durationMs, spans, errors }) =>
+    ({ traceId, name, service, agentType, startMs, durationMs, spans, errors }) =>
       html`<tr>
         <td><a href="/traces/${traceId}">${name || traceId}</a></td>
+        <td>${agentType ?? ''}</td>
         <td>${service}</td>
         <td>${moment(startMs)}</td>
         <td class="figure">${time(durationMs)}</td>
@@ -31,6 +34,7 @@ export function listView(traces: TraceSummary[]): Markup {
     <thead>
       <tr>
         <th>trace</th>
+        <th>agent</th>
         <th>service</th>
         <th>start</th>
         <th class="figure">duration</th>
@@ -48,6 +52,7 @@ export function listView(traces: TraceSummary[]): Markup {
 export function traceView(tree: TraceTree): Markup {
   const orphans = tree.orphans > 0 ? `, ${tree.orphans} without their parent` : ''
   return html`<p>${moment(tree.startMs)}, ${time(tree.durationMs)}, ${tree.rows.length} spans${orphans}</p>
+    <p class="hint">A line opens to show its attributes. <em>claim</em>: told by the context itself.</p>
     <div class="waterfall">${tree.rows.map((row) => rowView(row, tree.durationMs))}</div>`
 }
 

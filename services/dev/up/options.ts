@@ -16,10 +16,15 @@ export interface UpOptions {
   json: boolean
 }
 
+const PORT = 'expected a number from 0 to 65534'
 const Options = z.object({
   cluster: z.string(),
   data: z.string(),
-  port: z.coerce.number().int().min(0).max(65_534),
+  port: z
+    .string()
+    .regex(/^\d{1,5}$/, PORT)
+    .transform(Number)
+    .refine((port) => port <= 65_534, PORT),
   isolation: Level.optional(),
   json: z.boolean().default(false),
 })

@@ -126,7 +126,7 @@ describe('talking to a cluster', () => {
     }
     await using world = await setup({ 'GET /v1/agents': [200, [agent]] })
     const run = await runCli(['agents', '--url', world.url, '--api-key-file', world.apiKeyFile], { cwd: '/' })
-    expect(run.stdout.split('\n')[1]).toMatch(/^echo +thread-bound +4 +1 +2 +3 +namespace$/)
+    expect(run.stdout.split('\n')[1]).toMatch(/^echo +thread-bound +4 +1 +2 +3 +namespace +-$/)
   })
 
   test('trace takes a request id and shows the tree of its trace', async () => {
@@ -161,10 +161,19 @@ describe('a wrong command line', () => {
     [['enqueue', 'echo'], "required option '--input <json>'"],
     [['enqueue', 'echo', '--input', '1', '--timeout', 'soon'], '--timeout: expected a duration'],
     [['agents', '--url', 'http://127.0.0.1:1'], '--url needs --api-key-file'],
+    [['agents', '--url', 'nowhere', '--api-key-file', 'k'], '--url: expected an http or https URL'],
+    [['tarce', 'x'], 'Did you mean trace?'],
   ])('%j exits 2 and says why', async (args, why) => {
     const run = await runCli(args, { cwd: '/' })
     expect(run.stderr).toContain(why)
     expect(run.code).toBe(2)
+  })
+
+  test('a trace that has not arrived is said in words, and a store that is not ours is named', async () => {
+    await using world = await setup({})
+    const run = await runCli(['trace', ended.traceId], world)
+    expect(run.code).toBe(1)
+    expect(run.stderr).toContain(`the spans of this cluster go to ${world.url}`)
   })
 
   test('no running cluster is said with what to do, and exits 1', async () => {
@@ -184,6 +193,7 @@ describe('check', () => {
     expect(run.code).toBe(1)
     expect(run.stderr).toMatch(/threadbound\.yaml:4:/)
     expect(run.stderr).toMatch(/threadbound\.yaml:5:/)
+    expect(run.stderr).toMatch(/threadbound\.yaml: \d mistakes$/m)
     const json = JSON.parse((await runCli(['check', file, '--json'])).stdout) as { problems: unknown[] }
     expect(json.problems.length).toBeGreaterThanOrEqual(2)
   })

@@ -84,14 +84,14 @@ const cases: Record<string, Case> = {
     field: 'idempotencyKey',
     detail: /^idempotencyKey: /,
   },
-  'malformed JSON': { body: '{"agent":', type: 'malformed-json', detail: /no JSON/ },
+  'malformed JSON': { body: '{"agent":', type: 'malformed-json', detail: /not valid JSON/ },
   'an empty body': { body: '', type: 'malformed-json', detail: /empty/ },
   'a poisoned prototype': {
     body: '{"agent":"writer","__proto__":{}}',
     type: 'malformed-json',
-    detail: /no JSON/,
+    detail: /not valid JSON/,
   },
-  'an array': { body: [], type: 'invalid-request', detail: /expected object/ },
+  'an array': { body: [], type: 'invalid-request', detail: /expected a JSON object, found array/ },
   'an agent whose worker has not been ready': {
     body: { agent: 'not-started', input: 1 },
     status: 503,

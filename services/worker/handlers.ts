@@ -4,6 +4,7 @@ import { attribute, recordSpan } from '#lib/telemetry'
 import type { WireSpan } from '#lib/wire'
 import type { Attempt } from './attempt.ts'
 import type { Caller } from './calls.ts'
+import { latest } from './latest.ts'
 
 export type Handlers = AttemptEvents
 
@@ -19,7 +20,7 @@ export function openHandlers(log: Log, caller: Caller) {
     return {
       log: ({ level, message, fields }) => lines[level]({ agent: fields, text: message }, 'agent log'),
       output: (stream, text) => lines.info({ stream, text }, 'agent output'),
-      progress: (value) => void job.updateProgress(value as object).catch(warn(lines)),
+      progress: latest((value) => job.updateProgress(value as object).catch(warn(lines))),
       emit: (value) => void job.log(JSON.stringify(value)).catch(warn(lines)),
       span: (span) => recordClaim(traceparent, span),
       call: (agentType, input) =>

@@ -38,6 +38,7 @@ export const frames: Record<string, { bytes: Buffer; end: readonly [string, stri
     }),
     end: VIOLATION,
   },
+  'progress without a value': { bytes: json({ t: 'progress' }), end: VIOLATION },
   'half a frame, then silence': {
     bytes: Buffer.concat([length(100), Buffer.from('{')]),
     end: ['timed-out', 'timed-out'],

@@ -19,7 +19,7 @@ export class Port {
   constructor(fd: number, take: (message: ToContext) => void) {
     this.#socket = new Socket({ fd, readable: true, writable: true })
     this.#socket.on('data', (chunk: Buffer) => {
-      for (const message of this.#decoder.push(chunk)) take(message as ToContext)
+      for (const { message } of this.#decoder.push(chunk)) take(message as ToContext)
     })
     // Without its worker a context has nothing to do.
     this.#socket.on('error', () => process.exit(1))

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Receipt } from '#lib/wire'
+import { OutputLimitError, ProtocolViolation } from '../../../libs/context/errors.ts'
 import { conclude, type Facts } from '../../../libs/context/outcome.ts'
 
 const RESULT: Facts['end'] = { kind: 'message', message: { t: 'result', value: 7 } }
@@ -7,6 +8,7 @@ const failed = (type: string, message: string, permanent = false): Facts['end'] 
   kind: 'message',
   message: { t: 'failed', error: { type, message }, permanent },
 })
+const violation = (error: Error): Facts['end'] => ({ kind: 'violation', error })
 const setup = (facts: Partial<Facts>, receipt: Partial<Receipt> = {}) => {
   const limits = { memoryBytes: 50, memoryBy: 'cgroup-v1' as const, timeoutMs: 100 }
   const all = { end: { kind: 'closed' } as const, stoppedBy: undefined, bundle: {} as any, ...facts }
@@ -33,6 +35,10 @@ describe('I2: how an attempt ended', () => {
     const limits = { memoryBytes: 1, memoryBy: 'cgroup-v1' as const, timeoutMs: 1 }
     const receipt = { endedBy: 'released', limits } as Receipt
     expect(conclude({ end, stoppedBy: undefined, receipt, bundle: {} as any }).error?.permanent).toBe(true)
+  })
+  test('a broken protocol and too much output are different failures', () => {
+    expect(setup({ end: violation(new ProtocolViolation('x')) })).toEqual(['failed', 'protocol-violation'])
+    expect(setup({ end: violation(new OutputLimitError(1)) })).toEqual(['failed', 'output-limit'])
   })
   test.each([
     ['exit', 'failed', 'exited'],

@@ -5,7 +5,7 @@ import type { FromContext, FromLauncher, LauncherConfig, Receipt, ToLauncher } f
 
 const text = (max: number) => z.string().max(max)
 const WireErrorSchema = z.object({
-  type: text(200),
+  type: z.string().regex(/^[\w.:/-]{1,200}$/),
   message: text(20_000),
   stack: text(100_000).exactOptional(),
 })

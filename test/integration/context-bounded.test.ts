@@ -21,6 +21,7 @@ const HOSTILE = agentOf(`
     case 'progress': { for (let i = 0; i < 200; i++) ctx.progress('x'.repeat(1000)); return 'fine' }
     case 'log': { for (let i = 0; i < 200; i++) ctx.log.info({}, 'x'.repeat(1000)); return 'fine' }
     case 'spans': { for (let i = 0; i < 1500; i++) await ctx.span('s' + i, () => 1); return 'fine' }
+    case 'type': throw Object.assign(new Error('no'), { type: input.type })
     case 'bigint': return 1n
     case 'large': return 'x'.repeat(2 ** 21)
     case 'circular': { const a: any = {}; a.a = a; return a }
@@ -88,6 +89,13 @@ describe.each(levels)('I2 bounded, at level %s', (level) => {
     let spans = 0
     const end = await world.run({ do: 'spans' }, { span: () => void spans++ })
     expect([end.outcome, end.result, spans]).toEqual(['completed', 'fine', 1000])
+  })
+
+  test('the type of an error is one word, whatever the agent made of it', async () => {
+    await using world = await openWorld({ level, source: HOSTILE, spares: 2 })
+    const end = await world.run({ do: 'type', type: 'completed: yes\n\u001b[2J{"a":1}' })
+    expect([end.outcome, end.error?.type]).toEqual(['failed', 'completed:-yes-2J-a-:1-'])
+    expect((await world.run({ do: 'type', type: '' })).error?.type).toBe('Error')
   })
 
   test('a stack names the line of the TypeScript file', async () => {

@@ -1,6 +1,7 @@
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { issueWrappedSecretId, isVaultError } from '#lib/vault'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -43,6 +44,23 @@ describe('the sidecar itself', () => {
       /^HTTP\/1.1 403[^]*no-grant/,
     )
     socket.destroy()
+  })
+
+  test('I2: a request before the answer to the last one costs the connection, and nothing is read on it', async () => {
+    const { context, end } = await world.granted('writer')
+    const body = '{"prompt":"Hello."}'
+    const head = `POST /v1/model/generate HTTP/1.1\r\nhost: x\r\ncontent-length: ${body.length}\r\n\r\n`
+    const [piped, other] = context.sockets as [Socket, Socket]
+    let answered = ''
+    piped.on('data', (chunk) => (answered += String(chunk)))
+    piped.write(`${head}${body}`.repeat(50))
+    await once(piped, 'close')
+    expect(answered).toBe('')
+    other.write(`${head}${body}`)
+    expect(String((await once(other, 'data'))[0])).toMatch(/^HTTP\/1.1 200/)
+    other.write(`${head}${body}`)
+    expect(String((await once(other, 'data'))[0])).toMatch(/^HTTP\/1.1 200/)
+    await end()
   })
 
   test('I7: no value is in the audit log, nor in Redis, after each way of using one', async () => {

@@ -79,6 +79,19 @@ describe('the sidecar itself', () => {
     for (const key of await world.redis.keys('*')) expect(await world.redis.get(key)).not.toMatch(/canary-/)
   })
 
+  test('I8: an attempt in a loop cannot fill the audit log with what it may do', async () => {
+    const { context, end } = await world.granted('writer')
+    const records = async () => (await readFile(join(world.folder, 'audit.jsonl'), 'utf8')).split('\n').length
+    const before = await records()
+    const answers = await Promise.all(
+      Array.from({ length: 2100 }, () => context.ask('GET', '/v1/secrets/plain')),
+    )
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(2000)
+    expect(answers.at(-1)!.json.error.type).toBe('attempt-limit')
+    expect((await records()) - before).toBeLessThanOrEqual(2000)
+    await end()
+  })
+
   test('I8: what cannot be recorded is not given', async () => {
     const { context } = await world.granted('writer')
     await world.breakAudit()

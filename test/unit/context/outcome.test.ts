@@ -8,6 +8,7 @@ const failed = (type: string, message: string, permanent = false): Facts['end'] 
   kind: 'message',
   message: { t: 'failed', error: { type, message }, permanent },
 })
+const violation = (error: Error): Facts['end'] => ({ kind: 'violation', error })
 const setup = (facts: Partial<Facts>, receipt: Partial<Receipt> = {}) => {
   const limits = { memoryBytes: 50, memoryBy: 'cgroup-v1' as const, timeoutMs: 100 }
   const all = { end: { kind: 'closed' } as const, stoppedBy: undefined, bundle: {} as any, ...facts }
@@ -36,7 +37,6 @@ describe('I2: how an attempt ended', () => {
     expect(conclude({ end, stoppedBy: undefined, receipt, bundle: {} as any }).error?.permanent).toBe(true)
   })
   test('a broken protocol and too much output are different failures', () => {
-    const violation = (error: Error): Facts['end'] => ({ kind: 'violation', error })
     expect(setup({ end: violation(new ProtocolViolation('x')) })).toEqual(['failed', 'protocol-violation'])
     expect(setup({ end: violation(new OutputLimitError(1)) })).toEqual(['failed', 'output-limit'])
   })

@@ -80,7 +80,9 @@ function npmCi(root) {
   ]
   const run = spawnSync('npm', args, { cwd: root, env: { ...process.env, PATH }, stdio: ['ignore', 2, 2] })
   if (run.error) throw new SetupError(`npm cannot be run (${run.error.code}): install npm beside Node`)
-  if (run.status !== 0) throw new SetupError(`npm ci failed with ${run.signal ?? `exit code ${run.status}`}`)
+  if (run.status === 0) return
+  const how = run.signal ?? `exit code ${run.status}`
+  throw new SetupError(`npm ci failed with ${how} (its own words are above); the next run tries again`)
 }
 
 function isLink(path) {

@@ -78,6 +78,18 @@ describe('the set-up', () => {
     expect(world.npmCalls()).toHaveLength(2)
   })
 
+  test('says that npm ci failed, starts nothing else, and tries again the next time', () => {
+    using world = setup({ lays: 'exit 7' })
+    for (let run = 1; run <= 2; run++) {
+      expect(world.run()).toMatchObject({
+        status: 1,
+        stderr: expect.stringContaining('exit code 7') as string,
+      })
+      expect(world.npmCalls()).toHaveLength(run)
+    }
+    expect(() => world.callsOfRoot()).toThrow(/ENOENT/)
+  })
+
   test('writes on stderr only, and takes under a second when there is nothing to do', () => {
     using world = setup()
     const first = world.run()

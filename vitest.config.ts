@@ -9,9 +9,8 @@ const real = { pool: 'forks' as const, testTimeout: 60_000, hookTimeout: 120_000
 
 export default defineConfig({
   test: {
-    passWithNoTests: true,
     projects: [
-      project('unit'),
+      project('unit', { testTimeout: 30_000 }),
       project('contract', real),
       project('integration', real),
       project('e2e', real),

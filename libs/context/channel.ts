@@ -1,4 +1,5 @@
 import { CONTEXT_FRAME_BYTES, type FromContext, type ToContext } from '#lib/wire'
+import { Allowance } from './allowance.ts'
 import { ProtocolViolation } from './errors.ts'
 import { FramedSocket } from './framed-socket.ts'
 import type { Arrival } from './listener.ts'
@@ -21,7 +22,7 @@ const LEGAL: Record<Phase, { words: Word[]; last: Word[] }> = {
   over: { words: [], last: [] },
 }
 
-/** How a phase ended: by its last word, by a violation, or because the channel is closed. */
+/** How a phase ended: by its last word, by a violation (or more output than allowed), or because the channel is closed. */
 export type End =
   | { kind: 'message'; message: FromContext }
   | { kind: 'violation'; error: Error }
@@ -34,6 +35,7 @@ const CALLS_AT_ONCE = 64
 /** Descriptor 3 of one context, on its worker's side. Whatever comes on it ends at worst this context. */
 export class Channel {
   readonly #forward: (message: FromContext) => void
+  readonly #allowance: Allowance
   #framed: FramedSocket | undefined
   #phase: Phase = 'starting'
   #end: PromiseWithResolvers<End> | undefined
@@ -41,15 +43,16 @@ export class Channel {
   #begun = false
   #calls = new Set<number>()
 
-  /** `forward` gets every word that does not end a phase. */
-  constructor(forward: (message: FromContext) => void) {
+  /** `forward` gets every word that does not end a phase; `outputBytes` is what of them is kept. */
+  constructor(outputBytes: number, forward: (message: FromContext) => void) {
+    this.#allowance = new Allowance(outputBytes)
     this.#forward = forward
   }
 
   /** The connection has come. */
   attach({ socket, rest }: Arrival): void {
     this.#framed = new FramedSocket(socket, CONTEXT_FRAME_BYTES, {
-      message: (message) => this.#take(message),
+      message: (message, bytes) => this.#take(message, bytes),
       close: (error) => this.#over(error ? { kind: 'violation', error } : { kind: 'closed' }),
     })
     this.#framed.push(rest)
@@ -75,7 +78,7 @@ export class Channel {
     this.#over({ kind: 'closed' })
   }
 
-  #take(raw: unknown): void {
+  #take(raw: unknown, bytes: number): void {
     if (this.#phase === 'over') return
     const parsed = FromContextSchema.safeParse(raw)
     if (!parsed.success) throw new ProtocolViolation('a frame is no message of the protocol')
@@ -85,7 +88,7 @@ export class Channel {
     if (!words.includes(message.t))
       throw new ProtocolViolation(`"${message.t}" is not legal while ${this.#phase}`)
     this.#bound(message)
-    this.#forward(message)
+    if (this.#allowance.admits(message, bytes)) this.#forward(message)
   }
 
   #bound(message: FromContext): void {

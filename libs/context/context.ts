@@ -12,7 +12,7 @@ import type {
 } from '#lib/wire'
 import type { Bundle } from './bundle.ts'
 import { Channel, type End } from './channel.ts'
-import { AgentLoadError, ContextStartError } from './errors.ts'
+import { AgentLoadError, ContextStartError, OutputLimitError } from './errors.ts'
 import type { LauncherLink } from './link.ts'
 import type { ContextListener } from './listener.ts'
 import { type AttemptEnd, conclude } from './outcome.ts'
@@ -27,7 +27,7 @@ export interface ContextLimits {
   timeoutMs: number
   /** From the abort until the kill. Default of the pool: 500. */
   graceMs: number
-  /** Console output of one context. */
+  /** Console output of one context, and as much again of log lines, progress and emitted values. */
   outputBytes: number
   /** From start until the agent's module is loaded. */
   loadTimeoutMs: number
@@ -89,7 +89,7 @@ export class Context implements AsyncDisposable {
 
   private constructor(options: ContextOptions) {
     this.#options = options
-    this.#channel = new Channel((message) => this.#forward(message))
+    this.#channel = new Channel(options.limits.outputBytes, (message) => this.#forward(message))
     for (const one of [this.#started, this.#acquired, this.#ended]) one.promise.catch(() => {})
     const { launcher, listener } = options
     listener.expect(this.id, (arrival) => this.#channel.attach(arrival))
@@ -147,7 +147,7 @@ export class Context implements AsyncDisposable {
     using stopper = new Stopper({ limits, signal, abort, kill: (by) => this.#tellEnd(by) })
     const message: ToContext = { t: 'run', ...attempt }
     const end = await this.#channel.converse('running', message)
-    await this.#end(stopper.endedBy ?? (end.kind === 'violation' ? 'protocol-violation' : 'released'), end)
+    await this.#end(stopper.endedBy ?? reasonFor(end), end)
     return conclude({ end, stoppedBy: stopper.stoppedBy, receipt: await this.#receipt(), bundle })
   }
 
@@ -259,6 +259,11 @@ export class Context implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#end('released')
   }
+}
+
+function reasonFor(end: End): Receipt['endedBy'] {
+  if (end.kind !== 'violation') return 'released'
+  return end.error instanceof OutputLimitError ? 'output-limit' : 'protocol-violation'
 }
 
 function expectMessage(end: End, otherwise: string): void {

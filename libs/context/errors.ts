@@ -45,6 +45,14 @@ export class ProtocolViolation extends Error {
   override readonly name = 'ProtocolViolation'
 }
 
+/** A context logged, reported or emitted more than one may. */
+export class OutputLimitError extends Error {
+  override readonly name = 'OutputLimitError'
+  constructor(limitBytes: number) {
+    super(`log lines, progress and emitted values of more than ${limitBytes} bytes`)
+  }
+}
+
 /** The launcher has ended; its worker ends too, and the supervisor starts both anew. */
 export class LauncherGoneError extends Error {
   override readonly name = 'LauncherGoneError'

@@ -3,7 +3,8 @@ import { encodeFrame, FrameDecoder } from '#lib/wire'
 
 /** What happens on a framed connection. Handlers may throw: the connection ends with that error. */
 export interface FramedHandlers {
-  message(message: unknown): void
+  /** `bytes`: what it took on the wire. */
+  message(message: unknown, bytes: number): void
   /** Once, when the connection is over. `error`: a broken frame or what a handler threw, if that ended it. */
   close(error: Error | undefined): void
 }
@@ -33,7 +34,7 @@ export class FramedSocket {
   push(chunk: Buffer): void {
     if (this.#error) return
     try {
-      for (const message of this.#decoder.push(chunk)) this.#handlers.message(message)
+      for (const { message, bytes } of this.#decoder.push(chunk)) this.#handlers.message(message, bytes)
     } catch (error) {
       this.destroy(error as Error)
     }

@@ -1,6 +1,7 @@
 import type { Outcome, Receipt, WireError } from '#lib/wire'
 import type { Bundle } from './bundle.ts'
 import type { End } from './channel.ts'
+import { OutputLimitError } from './errors.ts'
 import { mapError } from './stack.ts'
 import type { StoppedBy } from './stopper.ts'
 
@@ -42,8 +43,10 @@ function cutShort({ stoppedBy, receipt }: Facts): Judgement | undefined {
 
 function violated({ end, receipt }: Facts): Judgement | undefined {
   if (end.kind !== 'violation' && receipt.endedBy !== 'protocol-violation') return undefined
-  const why = end.kind === 'violation' ? end.error.message : 'the context broke its protocol'
-  return problem('failed', 'protocol-violation', why)
+  if (end.kind !== 'violation')
+    return problem('failed', 'protocol-violation', 'the context broke its protocol')
+  const type = end.error instanceof OutputLimitError ? 'output-limit' : 'protocol-violation'
+  return problem('failed', type, end.error.message)
 }
 
 function said({ end, bundle }: Facts): Judgement | undefined {

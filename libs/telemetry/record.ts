@@ -2,12 +2,15 @@ import { type Link, SpanKind, SpanStatusCode, TraceFlags } from '@opentelemetry/
 import { hrTimeDuration, millisToHrTime } from '@opentelemetry/core'
 import type { Resource } from '@opentelemetry/resources'
 import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace'
+import { attribute } from './attributes.ts'
 import { spanContextOf } from './traceparent.ts'
 
 const TEXT_LIMIT = 1024
 const ATTRIBUTE_LIMIT = 64
+/** Our own names: what stands under them is measured. */
+const RESERVED = 'threadbound.'
 
-/** A span that has ended elsewhere, in a context for example. Times: milliseconds since the epoch, with fractions. */
+/** A span that a context reports. Times: milliseconds since the epoch, with fractions. */
 export interface FinishedSpan {
   name: string
   /** Default: INTERNAL. */
@@ -36,8 +39,9 @@ export function setSink(to: Sink | undefined): void {
 }
 
 /**
- * Puts a finished span through this process's span processor.
- * One with ids or times that no span can have is dropped; texts over 1024 characters and attributes past the 64th are cut.
+ * Puts a context's finished span through this process's span processor, marked as a claim whatever else it says: the mark
+ * is what keeps it from standing in for a span of ours. Attributes under our own names are left out.
+ * One with ids or times that no span can have is dropped; texts over 1024 characters and attributes past the 63rd are cut.
  */
 export function recordSpan(span: FinishedSpan): void {
   if (!sink) return
@@ -49,6 +53,7 @@ function readableSpan(span: FinishedSpan, resource: Resource): ReadableSpan | un
   const own = idsOf(span.traceId, span.spanId)
   if (!own || !isTime(span.startMs) || !isTime(span.endMs)) return undefined
   const parent = span.parentSpanId ? idsOf(span.traceId, span.parentSpanId) : undefined
+  if (span.parentSpanId && !parent) return undefined // else it would be a root
   const startTime = millisToHrTime(span.startMs)
   const endTime = millisToHrTime(Math.max(span.startMs, span.endMs))
   return {
@@ -69,7 +74,7 @@ function readableSpan(span: FinishedSpan, resource: Resource): ReadableSpan | un
     ended: true,
     resource,
     instrumentationScope: { name: 'threadbound' },
-    droppedAttributesCount: Math.max(0, Object.keys(span.attributes).length - ATTRIBUTE_LIMIT),
+    droppedAttributesCount: Math.max(0, Object.keys(span.attributes).length + 1 - ATTRIBUTE_LIMIT),
     droppedEventsCount: 0,
     droppedLinksCount: 0,
   }
@@ -86,10 +91,11 @@ function linkTo(traceparent: string): Link[] {
 }
 
 function clipAttributes(attributes: FinishedSpan['attributes']): FinishedSpan['attributes'] {
-  const kept = Object.entries(attributes).slice(0, ATTRIBUTE_LIMIT)
-  return Object.fromEntries(
-    kept.map(([name, value]) => [clip(name), typeof value === 'string' ? clip(value) : value]),
-  )
+  const kept = Object.entries(attributes)
+    .filter(([name]) => !name.startsWith(RESERVED))
+    .slice(0, ATTRIBUTE_LIMIT - 1)
+    .map(([name, value]) => [clip(name), typeof value === 'string' ? clip(value) : value] as const)
+  return { ...Object.fromEntries(kept), [attribute.claim]: true }
 }
 
 const clip = (text: string) => text.slice(0, TEXT_LIMIT)

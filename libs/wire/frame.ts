@@ -20,6 +20,12 @@ export function encodeFrame(message: unknown): Buffer {
   return frame
 }
 
+/** A message as it came, and how many bytes it took. */
+export interface Frame {
+  message: unknown
+  bytes: number
+}
+
 /** Cuts a byte stream into messages. The cap is checked on the length, before anything is buffered. */
 export class FrameDecoder {
   readonly #limitBytes: number
@@ -30,13 +36,14 @@ export class FrameDecoder {
     this.#limitBytes = limitBytes
   }
 
-  /** Gives the messages that `chunk` completes. @throws FrameError */
-  push(chunk: Buffer): unknown[] {
+  /** Gives the frames that `chunk` completes. @throws FrameError */
+  push(chunk: Buffer): Frame[] {
     this.#chunks.push(chunk)
     this.#held += chunk.length
-    const messages: unknown[] = []
-    for (let body = this.#take(); body; body = this.#take()) messages.push(parse(body))
-    return messages
+    const frames: Frame[] = []
+    for (let body = this.#take(); body; body = this.#take())
+      frames.push({ message: parse(body), bytes: 4 + body.length })
+    return frames
   }
 
   #take(): Buffer | undefined {

@@ -7,5 +7,12 @@
  */
 export type * from './broker.ts'
 export { BROKER_ERROR_HEADER } from './broker.ts'
-export { CONTEXT_FRAME_BYTES, encodeFrame, FrameDecoder, FrameError, TRUSTED_FRAME_BYTES } from './frame.ts'
+export {
+  CONTEXT_FRAME_BYTES,
+  encodeFrame,
+  type Frame,
+  FrameDecoder,
+  FrameError,
+  TRUSTED_FRAME_BYTES,
+} from './frame.ts'
 export type * from './messages.ts'

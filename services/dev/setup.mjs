@@ -1,25 +1,13 @@
 #!/usr/bin/env node
 /**
- * Makes a fresh machine ready for the project: dependencies, Node 26, Redis, Postgres, bubblewrap.
- * Plain JavaScript for Node >= 18, because it runs before the project's own Node is there.
+ * Makes a fresh machine ready for the project: dependencies, Node 26 and its libatomic, Redis, Postgres, bubblewrap.
  * It prints what it does on stderr only, starts no server and stops none.
+ * This file and node-version.mjs also parse on a Node that is too old, so that it can be told so.
  */
-import { fileURLToPath } from 'node:url'
-import { SetupError, say } from './setup/report.mjs'
-import { ensureDependencies, ensureNode } from './setup/dependencies.mjs'
-import { missingPrograms, wantedPrograms } from './setup/programs.mjs'
-import { installPrograms } from './setup/install.mjs'
+import { tooOld } from './setup/node-version.mjs'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-const forTests = process.argv.includes('--test') || process.env.TB_SETUP === 'test'
-
-try {
-  ensureDependencies(root)
-  ensureNode(root)
-  const missing = missingPrograms(wantedPrograms({ forTests, env: process.env }), process.env)
-  if (missing.length > 0) installPrograms(missing)
-} catch (error) {
-  if (!(error instanceof SetupError)) throw error
-  say(error.message)
+const fault = tooOld(process.version)
+if (fault) {
+  process.stderr.write(`setup: ${fault}\n`)
   process.exitCode = 1
-}
+} else void import('./setup/run.mjs')

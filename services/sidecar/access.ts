@@ -139,6 +139,7 @@ export class Access {
     attempt: LiveAttempt,
     what: { action: Action; secret: string; generation?: number; stale?: boolean },
   ): Promise<void> {
+    attempt.budget.access()
     await this.#options.audit.record({ ...attempt.facts(), outcome: 'allowed', ...what })
     attempt.signal.throwIfAborted()
     this.#options.log.info({ ...attempt.facts(), ...what }, 'secret used')

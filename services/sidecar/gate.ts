@@ -37,12 +37,18 @@ export class Gate {
   readonly #options: GateOptions
   readonly #http: Server
   readonly #peers = new WeakMap<Duplex, Peer>()
+  /** Connections whose request is not answered yet. */
+  readonly #busy = new WeakSet<Duplex>()
 
   constructor(options: GateOptions) {
     this.#options = options
     this.#http = createServer({ keepAliveTimeout: 0, requestTimeout: 0, headersTimeout: 0, noDelay: true })
-    this.#http.on('request', (request, response) => void this.#serve(request, response))
-    this.#http.on('connect', (request, socket, head) => void this.#relay(request, socket as Socket, head))
+    this.#http.on('request', (request, response) => {
+      if (this.#isAlone(request.socket, response)) void this.#serve(request, response)
+    })
+    this.#http.on('connect', (request, socket, head) => {
+      if (this.#isAlone(socket)) void this.#relay(request, socket as Socket, head)
+    })
     this.#http.on('clientError', (_error, socket) => socket.destroy())
   }
 
@@ -78,6 +84,21 @@ export class Gate {
     }
     socket.once('close', () => attempts.workerClosed(socket))
     return { role: 'worker', agentType }
+  }
+
+  /**
+   * One request at a time on a connection: our clients never send a second one before the answer, and Node's server would
+   * read any number of them, bodies and all, into memory that no limit of the context counts. Who does loses the connection.
+   */
+  #isAlone(socket: Duplex, response?: ServerResponse): boolean {
+    if (this.#busy.has(socket)) {
+      socket.destroy()
+      return false
+    }
+    if (!response) return true
+    this.#busy.add(socket)
+    response.once('close', () => this.#busy.delete(socket))
+    return true
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

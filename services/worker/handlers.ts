@@ -1,9 +1,10 @@
 import type { AttemptEvents } from '#lib/context'
 import type { Log } from '#lib/runtime'
-import { attribute, recordSpan } from '#lib/telemetry'
+import { recordSpan } from '#lib/telemetry'
 import type { WireSpan } from '#lib/wire'
 import type { Attempt } from './attempt.ts'
 import type { Caller } from './calls.ts'
+import { latest } from './latest.ts'
 
 export type Handlers = AttemptEvents
 
@@ -19,19 +20,21 @@ export function openHandlers(log: Log, caller: Caller) {
     return {
       log: ({ level, message, fields }) => lines[level]({ agent: fields, text: message }, 'agent log'),
       output: (stream, text) => lines.info({ stream, text }, 'agent output'),
-      progress: (value) => void job.updateProgress(value as object).catch(warn(lines)),
+      progress: latest((value) => job.updateProgress(value as object).catch(warn(lines))),
       emit: (value) => void job.log(JSON.stringify(value)).catch(warn(lines)),
-      span: (span) => recordClaim(traceparent, span),
+      span: (span) => recordClaim(attempt, span),
       call: (agentType, input) =>
         caller({ agentType, input, traceparent, signal, parent: { id: job.id!, job: job.data } }),
     }
   }
 }
 
-/** A span that a context reports: stamped with the attempt's trace and marked as the context's own claim. */
-function recordClaim(traceparent: string, span: WireSpan): void {
-  const traceId = traceparent.slice(3, 35)
-  recordSpan({ ...span, traceId, attributes: { ...span.attributes, [attribute.claim]: true } })
+/** A span that a context reports: in the attempt's trace and time, and never the attempt's own, whatever it says. */
+function recordClaim({ traceparent, startedAt }: Attempt, span: WireSpan): void {
+  if (span.spanId === traceparent.slice(36, 52)) return
+  const within = (ms: number) => Math.min(Math.max(ms, startedAt), Date.now())
+  const times = { startMs: within(span.startMs), endMs: within(span.endMs) }
+  recordSpan({ ...span, ...times, traceId: traceparent.slice(3, 35) })
 }
 
 const warn = (log: Log) => (error: Error) => log.warn({ error: error.message }, 'agent message not kept')

@@ -22,7 +22,7 @@ import { Worker, type WorkerOptions } from './worker.ts'
 
 const DEFAULT_SLOTS = 16
 const DEFAULT_SPARES = 2
-/** Console output, logs and results that one attempt may send, bytes. */
+/** Console output of one attempt, and as much again of its log lines, progress and emitted values, bytes. */
 const OUTPUT_BYTES = 2 ** 20
 const GRACE_MS = 500
 const LOAD_TIMEOUT_MS = 10_000

@@ -17,6 +17,11 @@ const HOSTILE = agentOf(`
     case 'late-throw': setTimeout(() => { throw new Error('late') }, 5); return never
     case 'flood': for (;;) console.log('x'.repeat(1000))
     case 'frame': { const bytes = Buffer.from(input.frame, 'base64'); fs.writeSync(3, bytes); return never }
+    case 'emit': { for (let i = 0; i < 200; i++) ctx.emit('x'.repeat(1000)); return 'fine' }
+    case 'progress': { for (let i = 0; i < 200; i++) ctx.progress('x'.repeat(1000)); return 'fine' }
+    case 'log': { for (let i = 0; i < 200; i++) ctx.log.info({}, 'x'.repeat(1000)); return 'fine' }
+    case 'spans': { for (let i = 0; i < 1500; i++) await ctx.span('s' + i, () => 1); return 'fine' }
+    case 'type': throw Object.assign(new Error('no'), { type: input.type })
     case 'bigint': return 1n
     case 'large': return 'x'.repeat(2 ** 21)
     case 'circular': { const a: any = {}; a.a = a; return a }
@@ -66,6 +71,31 @@ describe.each(levels)('I2 bounded, at level %s', (level) => {
     expect(await end('large')).toEqual(['failed', 'result-too-large'])
     expect(await end('bigint')).toEqual(['failed', 'invalid-output'])
     expect(await end('circular')).toEqual(['failed', 'invalid-output'])
+  })
+
+  test('what an attempt logs, reports or emits is limited, and no more of it is handed on', async () => {
+    await using world = await openWorld({ level, source: HOSTILE, spares: 2 })
+    for (const what of ['emit', 'progress', 'log']) {
+      let bytes = 0
+      const count = (value: unknown) => void (bytes += JSON.stringify(value).length)
+      const end = await world.run({ do: what }, { emit: count, progress: count, log: count })
+      expect([what, end.outcome, end.error?.type]).toEqual([what, 'failed', 'output-limit'])
+      expect(bytes).toBeLessThanOrEqual(100_000)
+    }
+  })
+
+  test('of a flood of spans the first thousand are handed on, and the attempt goes on', async () => {
+    await using world = await openWorld({ level, source: HOSTILE })
+    let spans = 0
+    const end = await world.run({ do: 'spans' }, { span: () => void spans++ })
+    expect([end.outcome, end.result, spans]).toEqual(['completed', 'fine', 1000])
+  })
+
+  test('the type of an error is one word, whatever the agent made of it', async () => {
+    await using world = await openWorld({ level, source: HOSTILE, spares: 2 })
+    const end = await world.run({ do: 'type', type: 'completed: yes\n\u001b[2J{"a":1}' })
+    expect([end.outcome, end.error?.type]).toEqual(['failed', 'completed:-yes-2J-a-:1-'])
+    expect((await world.run({ do: 'type', type: '' })).error?.type).toBe('Error')
   })
 
   test('a stack names the line of the TypeScript file', async () => {

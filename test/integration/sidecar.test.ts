@@ -1,6 +1,7 @@
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { issueWrappedSecretId, isVaultError } from '#lib/vault'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -45,6 +46,23 @@ describe('the sidecar itself', () => {
     socket.destroy()
   })
 
+  test('I2: a request before the answer to the last one costs the connection, and nothing is read on it', async () => {
+    const { context, end } = await world.granted('writer')
+    const body = '{"prompt":"Hello."}'
+    const head = `POST /v1/model/generate HTTP/1.1\r\nhost: x\r\ncontent-length: ${body.length}\r\n\r\n`
+    const [piped, other] = context.sockets as [Socket, Socket]
+    let answered = ''
+    piped.on('data', (chunk) => (answered += String(chunk)))
+    piped.write(`${head}${body}`.repeat(50))
+    await once(piped, 'close')
+    expect(answered).toBe('')
+    other.write(`${head}${body}`)
+    expect(String((await once(other, 'data'))[0])).toMatch(/^HTTP\/1.1 200/)
+    other.write(`${head}${body}`)
+    expect(String((await once(other, 'data'))[0])).toMatch(/^HTTP\/1.1 200/)
+    await end()
+  })
+
   test('I7: no value is in the audit log, nor in Redis, after each way of using one', async () => {
     const { context, end } = await world.granted('writer')
     const base = world.cluster.secrets['web']!.egress!.baseUrl
@@ -59,6 +77,19 @@ describe('the sidecar itself', () => {
     expect(audit).toContain('"secret":"plain"')
     expect(audit).not.toMatch(/canary-/)
     for (const key of await world.redis.keys('*')) expect(await world.redis.get(key)).not.toMatch(/canary-/)
+  })
+
+  test('I8: an attempt in a loop cannot fill the audit log with what it may do', async () => {
+    const { context, end } = await world.granted('writer')
+    const records = async () => (await readFile(join(world.folder, 'audit.jsonl'), 'utf8')).split('\n').length
+    const before = await records()
+    const answers = await Promise.all(
+      Array.from({ length: 2100 }, () => context.ask('GET', '/v1/secrets/plain')),
+    )
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(2000)
+    expect(answers.at(-1)!.json.error.type).toBe('attempt-limit')
+    expect((await records()) - before).toBeLessThanOrEqual(2000)
+    await end()
   })
 
   test('I8: what cannot be recorded is not given', async () => {

@@ -38,6 +38,11 @@ export const frames: Record<string, { bytes: Buffer; end: readonly [string, stri
     }),
     end: VIOLATION,
   },
+  'an error type of several words': {
+    bytes: json({ t: 'failed', error: { type: 'completed: \n\u001b[2J', message: 'x' } }),
+    end: VIOLATION,
+  },
+  'progress without a value': { bytes: json({ t: 'progress' }), end: VIOLATION },
   'half a frame, then silence': {
     bytes: Buffer.concat([length(100), Buffer.from('{')]),
     end: ['timed-out', 'timed-out'],

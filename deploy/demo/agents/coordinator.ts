@@ -15,8 +15,8 @@ export default defineAgent({
     ctx.progress({ answered: 2 })
     const facts = Reply.parse(data).answer
     const merged = await ctx.model.generate({
-      system: 'Merge the two answers into one reply to the customer.',
-      prompt: `Reply: ${Reply.parse(support).answer}\n\nFacts: ${facts}`,
+      system: 'Merge the reply and the records into one reply to the customer.',
+      prompt: `Reply: ${Reply.parse(support).answer}\n\nOur records for "${question}": ${facts}`,
     })
     const served = (z.object({ served: z.number() }).safeParse(ctx.memory).data?.served ?? 0) + 1
     ctx.memory = { served }

@@ -27,7 +27,7 @@ export default defineAgent({
 
 async function runReadOnly(db: Client, sql: string): Promise<unknown[]> {
   if (!/^\s*select\b/i.test(sql))
-    throw new AgentError('not-answerable', `the model gave no query: ${sql.slice(0, 200)}`)
+    throw new AgentError('not-answerable', `the model gave no query but: ${sql.slice(0, 200)}`)
   await db.query('BEGIN READ ONLY')
   const { rows } = await db.query(sql)
   await db.query('COMMIT')

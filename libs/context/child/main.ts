@@ -3,6 +3,7 @@ import { Agent, type LoadedAgent } from './agent.ts'
 import { runAttempt, type RunningAttempt } from './attempt.ts'
 import { makeConsoleBlocking } from './blocking-console.ts'
 import { Port, wireError } from './port.ts'
+import { warmBroker } from './warm.ts'
 
 /** What runs first in every context: it says hello, loads an agent's code and runs one attempt with it. */
 
@@ -28,6 +29,7 @@ function load({ code, filename }: Extract<ToContext, { t: 'load' }>): void {
   try {
     agent = Agent.load(code, filename)
     port.send({ t: 'loaded' })
+    setImmediate(warmBroker)
   } catch (error) {
     port.send({ t: 'load-failed', error: wireError(error) })
   }

@@ -19,7 +19,7 @@ export class Port {
   constructor(fd: number, take: (message: ToContext) => void) {
     this.#socket = new Socket({ fd, readable: true, writable: true })
     this.#socket.on('data', (chunk: Buffer) => {
-      for (const message of this.#decoder.push(chunk)) take(message as ToContext)
+      for (const { message } of this.#decoder.push(chunk)) take(message as ToContext)
     })
     // Without its worker a context has nothing to do.
     this.#socket.on('error', () => process.exit(1))
@@ -40,11 +40,14 @@ export function wireError(thrown: unknown): WireError {
   if (!(thrown instanceof Error)) return { type: 'Error', message: String(thrown).slice(0, TEXT_CHARACTERS) }
   const { type } = thrown as { type?: unknown }
   return {
-    type: (typeof type === 'string' ? type : thrown.name).slice(0, 200),
+    type: word(typeof type === 'string' ? type : thrown.name),
     message: explain(thrown).slice(0, TEXT_CHARACTERS),
     ...(typeof thrown.stack === 'string' ? { stack: thrown.stack.slice(0, TEXT_CHARACTERS) } : {}),
   }
 }
+
+/** A type is for programs and stands before a colon, in terminals and in span attributes: one word, whatever was thrown. */
+const word = (type: string) => type.slice(0, 200).replaceAll(/[^\w.:/-]+/g, '-') || 'Error'
 
 /** A schema's error names each field; any other its message. */
 function explain(error: Error): string {

@@ -6,18 +6,32 @@ export DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1 NEEDRESTART_SUSPEND=1
 
 policy=/usr/sbin/policy-rc.d
 mark='# written by the threadbound set-up, removed when it ends'
-if [ -e "$policy" ] && grep -qxF "$mark" "$policy"; then rm -f "$policy"; fi # left by a killed set-up
+clusters=/etc/postgresql-common/createcluster.conf
+clusters_before=$clusters.before-threadbound
+
+# Also what a killed set-up has left.
+put_back() {
+  if [ -e "$policy" ] && grep -qxF "$mark" "$policy"; then rm -f "$policy"; fi
+  if [ -e "$clusters_before" ]; then mv -f "$clusters_before" "$clusters"
+  elif [ -e "$clusters" ] && grep -qxF "$mark" "$clusters"; then
+    rm -f "$clusters"
+    # The package's own file, which it laid beside ours.
+    if [ -e "$clusters.ucf-dist" ]; then mv -f "$clusters.ucf-dist" "$clusters"; fi
+  fi
+}
+put_back
+trap put_back EXIT
+trap 'exit 130' INT TERM HUP
+
 if [ ! -e "$policy" ]; then
-  trap 'rm -f "$policy"' EXIT
-  trap 'exit 130' INT TERM HUP
   printf '#!/bin/sh\n%s\nexit 101\n' "$mark" >"$policy"
   chmod 755 "$policy"
 fi
 
 case " $* " in *" postgresql "*)
-  mkdir -p /etc/postgresql-common
-  [ -e /etc/postgresql-common/createcluster.conf ] ||
-    echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf ;;
+  mkdir -p "${clusters%/*}"
+  if [ -e "$clusters" ]; then cp -p "$clusters" "$clusters_before"; fi
+  printf '%s\ncreate_main_cluster = false\n' "$mark" >>"$clusters" ;;
 esac
 
 # DPkg::Lock::Timeout covers the dpkg lock only; those of the lists and the archives need a loop of our own.
@@ -38,5 +52,6 @@ patiently apt-get -q -y -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 \
   install --no-install-recommends "$@"
 
 for package in "$@"; do
-  case $package in redis-server) systemctl disable redis-server.service >/dev/null 2>&1 || true ;; esac
+  case $package in redis-server)
+    systemctl disable redis-server.service >/dev/null 2>&1 || update-rc.d redis-server disable >/dev/null 2>&1 || true ;; esac
 done

@@ -1,4 +1,6 @@
 import type { Program } from './programs.mjs'
 
 export function installPrograms(missing: Program[]): void
-export function advice(programs: Program[], platform?: NodeJS.Platform): string
+export const NOT_ROOT: string
+export const FAILED: string
+export function advice(programs: Program[], why: string, platform?: NodeJS.Platform): string

@@ -11,16 +11,16 @@ export function installPrograms(missing) {
   const required = missing.filter((program) => !program.optional)
   const privileged = existsSync('/usr/bin/apt-get') ? asRoot() : undefined
   if (!privileged) return sayWhatIsMissing(missing)
-  if (required.length > 0 && !apt(privileged, required)) throw new SetupError(advice(required))
+  if (required.length > 0 && !apt(privileged, required)) throw new SetupError(advice(required, FAILED))
   for (const program of missing.filter((one) => one.optional && !apt(privileged, [one])))
     say(`${program.name} could not be installed; the tests that need it say so`)
   const left = missingPrograms(required, process.env)
-  if (left.length > 0) throw new SetupError(advice(left))
+  if (left.length > 0) throw new SetupError(advice(left, FAILED))
 }
 
 function sayWhatIsMissing(missing) {
   const required = missing.filter((program) => !program.optional)
-  if (required.length > 0) throw new SetupError(advice(required))
+  if (required.length > 0) throw new SetupError(advice(required, NOT_ROOT))
   for (const program of missing) say(`${program.name} is not there; the tests that need it say so`)
 }
 
@@ -37,8 +37,12 @@ function asRoot() {
   return spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0 ? ['sudo', '-n'] : undefined
 }
 
+/** Why the set-up has not installed it. */
+export const NOT_ROOT = 'it cannot be installed from here without a password'
+export const FAILED = 'apt-get could not install it (its own words are above)'
+
 /** The sentence that says what to type, for this platform. */
-export function advice(programs, platform = process.platform) {
+export function advice(programs, why, platform = process.platform) {
   const names = programs.map((program) => program.name).join(', ')
   const redis = programs.some((program) => program.name === 'Redis')
     ? ' (or set REDIS_URL to a Redis that is running)'
@@ -46,7 +50,7 @@ export function advice(programs, platform = process.platform) {
   if (platform === 'darwin')
     return `${names} missing; install: brew install ${programs.map((one) => one.brew ?? one.apt).join(' ')}${redis}`
   return (
-    `${names} missing, and it cannot be installed from here without a password; as root, on Debian or Ubuntu: ` +
+    `${names} missing, and ${why}; as root, on Debian or Ubuntu: ` +
     `apt-get install ${programs.map((one) => one.apt).join(' ')}${redis}; elsewhere: the packages of the same purpose`
   )
 }

@@ -7,7 +7,11 @@ export interface Program {
   linuxOnly?: boolean
   found(directories: string[]): boolean
 }
-export function wantedPrograms(options: { forTests: boolean; env: NodeJS.ProcessEnv }): Program[]
+export function wantedPrograms(options: {
+  forTests: boolean
+  env: NodeJS.ProcessEnv
+  node: string
+}): Program[]
 export function missingPrograms(
   wanted: Program[],
   env: NodeJS.ProcessEnv,

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { accessSync, constants, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
@@ -6,9 +7,15 @@ const SYSTEM_PATH = ['/usr/local/bin', '/usr/bin', '/bin', '/usr/sbin', '/sbin',
 
 /**
  * What the project runs beside Node. `found(directories)` says whether it is there; `optional` programs are only missed aloud.
- * REDIS_URL in the environment takes the place of an own Redis.
+ * REDIS_URL in the environment takes the place of an own Redis. `node` is the Node that the packages brought.
  */
-export function wantedPrograms({ forTests, env }) {
+export function wantedPrograms({ forTests, env, node }) {
+  const libatomic = {
+    name: 'libatomic',
+    apt: 'libatomic1',
+    linuxOnly: true,
+    found: () => !lacksLibrary(node, 'libatomic.so.1'),
+  }
   const redis = {
     name: 'Redis',
     apt: 'redis-server',
@@ -30,7 +37,7 @@ export function wantedPrograms({ forTests, env }) {
     optional: true,
     linuxOnly: true,
   }
-  return [...(env.REDIS_URL ? [] : [redis]), postgres, bubblewrap, ...(forTests ? [compose] : [])]
+  return [libatomic, ...(env.REDIS_URL ? [] : [redis]), postgres, bubblewrap, ...(forTests ? [compose] : [])]
 }
 
 /** Those of `wanted` that this machine has not. */
@@ -44,6 +51,12 @@ export function missingPrograms(wanted, env, platform = process.platform) {
 function has(...names) {
   return (directories) =>
     names.some((name) => directories.some((directory) => executable(join(directory, name))))
+}
+
+/** True when the loader says so: where libraries lie differs from system to system. */
+function lacksLibrary(program, library) {
+  const { status, stderr } = spawnSync(program, ['--version'], { encoding: 'utf8' })
+  return status !== 0 && (stderr ?? '').includes(`${library}: cannot open shared object file`)
 }
 
 function postgresBins() {

@@ -1,13 +1,19 @@
 import { expect, test } from 'vitest'
 import { AttemptBudget } from '#lib/broker'
 
-const limits = { calls: 2, bytes: 10, connections: 3 }
+const limits = { calls: 2, accesses: 3, bytes: 10, connections: 3 }
 
 test('the third call of two is refused', () => {
   const budget = new AttemptBudget(limits)
   budget.call()
   budget.call()
   expect(() => budget.call()).toThrow(/2 calls/)
+})
+
+test('I8: the fourth use of a secret of three is refused, so that no attempt fills the audit log', () => {
+  const budget = new AttemptBudget(limits)
+  for (let use = 0; use < 3; use++) budget.access()
+  expect(() => budget.access()).toThrow(expect.objectContaining({ type: 'attempt-limit' }))
 })
 
 test('bytes add up over calls', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Receipt } from '#lib/wire'
+import { OutputLimitError, ProtocolViolation } from '../../../libs/context/errors.ts'
 import { conclude, type Facts } from '../../../libs/context/outcome.ts'
 
 const RESULT: Facts['end'] = { kind: 'message', message: { t: 'result', value: 7 } }
@@ -33,6 +34,11 @@ describe('I2: how an attempt ended', () => {
     const limits = { memoryBytes: 1, memoryBy: 'cgroup-v1' as const, timeoutMs: 1 }
     const receipt = { endedBy: 'released', limits } as Receipt
     expect(conclude({ end, stoppedBy: undefined, receipt, bundle: {} as any }).error?.permanent).toBe(true)
+  })
+  test('a broken protocol and too much output are different failures', () => {
+    const violation = (error: Error): Facts['end'] => ({ kind: 'violation', error })
+    expect(setup({ end: violation(new ProtocolViolation('x')) })).toEqual(['failed', 'protocol-violation'])
+    expect(setup({ end: violation(new OutputLimitError(1)) })).toEqual(['failed', 'output-limit'])
   })
   test.each([
     ['exit', 'failed', 'exited'],

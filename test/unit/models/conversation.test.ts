@@ -19,8 +19,21 @@ test('a support request is answered from its own words, the same each time', () 
 
 test('given answers are merged, not invented', () =>
   expect(ask('Merge these answers.\n- There are 12 orders.\n- Returns take 5 days.')).toBe(
-    'In short: There are 12 orders; Returns take 5 days.',
+    'There are 12 orders. Returns take 5 days.',
   ))
+
+test('rows among the answers are read aloud, and an answer needs no label', () =>
+  expect(
+    ask('Merge these.\nReply: It is on its way.\nRecords: [{"name":"Dock","price":"9.50"},{"name":"Hub"}]'),
+  ).toBe('It is on its way. Records: name Dock, price 9.50; name Hub.'))
+
+test('sentences end in other scripts too', () =>
+  expect(ask('請問可以開立發票嗎？我需要公司抬頭。')).toContain('your question, "請問可以開立發票嗎？"'))
+
+test('a question that no table answers is told so, with the tables that there are', () => {
+  const schema = 'Answer in SQL.\nCREATE TABLE boats (id integer);\nCREATE TABLE crews (id integer);'
+  expect(ask('What is the meaning of blue?', schema)).toBe('None of the tables boats, crews answers this.')
+})
 
 test('a schema without a wish for SQL is answered in prose', () =>
   expect(ask('What does boats(id, hull) mean?')).not.toContain('SELECT'))

@@ -75,7 +75,7 @@ test('a finished span of a context goes through the same processor', async () =>
     parentSpanId: SPAN,
     startMs: 1000.25,
     endMs: 1003.5,
-    attributes: { [attribute.claim]: true },
+    attributes: {},
     links: [`00-${TRACE}-${SPAN}-01`, 'garbage'],
     error: 'went wrong',
   })
@@ -94,6 +94,7 @@ test('a claimed span that cannot be one is dropped, one that is too large is cut
   for (const bad of [
     { traceId: 'xyz' },
     { spanId: '0'.repeat(16) },
+    { parentSpanId: '0'.repeat(16) },
     { startMs: Number.NaN },
     { endMs: 1e300 },
     { startMs: -1 },
@@ -106,6 +107,24 @@ test('a claimed span that cannot be one is dropped, one that is too large is cut
   expect([cut!.name.length, Object.keys(cut!.attributes).length]).toEqual([1024, 64])
   expect(cut!.attributes['a0']).toHaveLength(1024)
   expect(cut!.duration).toEqual([0, 0])
+})
+
+test.each([
+  ['that fills all places', Object.fromEntries(Array.from({ length: 64 }, (_, at) => [String(at), at]))],
+  ['that denies it', { [attribute.claim]: false }],
+  ['that says nothing', {}],
+])('A3: the span of a context %s is marked as its claim', async (_which, attributes) => {
+  await using seen = await collectSpans()
+  recordSpan({ name: 'x', traceId: TRACE, spanId: SPAN, startMs: 1, endMs: 2, attributes })
+  expect(seen.spans()[0]!.attributes[attribute.claim]).toBe(true)
+  expect(Object.keys(seen.spans()[0]!.attributes).length).toBeLessThanOrEqual(64)
+})
+
+test('A3: the span of a context says nothing under our own names', async () => {
+  await using seen = await collectSpans()
+  const attributes = { [attribute.outcome]: 'completed', [attribute.tenant]: 'other', mine: 1 }
+  recordSpan({ name: 'x', traceId: TRACE, spanId: SPAN, startMs: 1, endMs: 2, attributes })
+  expect(seen.spans()[0]!.attributes).toEqual({ mine: 1, [attribute.claim]: true })
 })
 
 test('without a receiver spans are dropped but traceparents still continue a trace', async () => {

@@ -17,7 +17,8 @@ describe('frames', () => {
     for (const size of [1, 2, 3, 5, 7, 64, bytes.length]) {
       const into = decoder()
       const out: unknown[] = []
-      for (let at = 0; at < bytes.length; at += size) out.push(...into.push(bytes.subarray(at, at + size)))
+      for (let at = 0; at < bytes.length; at += size)
+        out.push(...into.push(bytes.subarray(at, at + size)).map(({ message }) => message))
       expect(out).toEqual(messages)
     }
   })

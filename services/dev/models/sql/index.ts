@@ -15,6 +15,11 @@ export function sqlFor(prompt: { system: string; user: string }): string | undef
   return query && writeSql(query, tables)
 }
 
+/** The tables that a prompt declares. */
+export function tableNames({ system, user }: { system: string; user: string }): string[] {
+  return [...readSchema(system).tables, ...readSchema(user).tables].map(({ name }) => name)
+}
+
 /** The question: what follows `Question:`, else the last sentence that ends in "?", else the last line. */
 function questionIn(text: string): string {
   const marked = /(?:^|\n)\s*(?:question|request|task)\s*:\s*(.+?)(?:\n\s*\n|\n\s*[\w ]+:\s|$)/is.exec(

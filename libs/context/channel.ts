@@ -31,6 +31,8 @@ export type End =
 /** What one context may send in all, bytes. */
 const TOTAL_BYTES = 64 * 2 ** 20
 const CALLS_AT_ONCE = 64
+/** Replies that wait for a context which does not read, bytes. */
+const UNREAD_BYTES = 8 * 2 ** 20
 
 /** Descriptor 3 of one context, on its worker's side. Whatever comes on it ends at worst this context. */
 export class Channel {
@@ -69,8 +71,14 @@ export class Channel {
   }
 
   send(message: ToContext): void {
-    if (message.t === 'reply') this.#calls.delete(message.id)
+    if (message.t === 'reply') this.#replied(message.id)
     this.#framed?.send(message)
+  }
+
+  #replied(id: number): void {
+    this.#calls.delete(id)
+    if (this.#framed && this.#framed.unsentBytes > UNREAD_BYTES)
+      this.#framed.destroy(new ProtocolViolation('the context does not read the replies to its calls'))
   }
 
   close(): void {

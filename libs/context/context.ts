@@ -12,7 +12,7 @@ import type {
 } from '#lib/wire'
 import type { Bundle } from './bundle.ts'
 import { Channel, type End } from './channel.ts'
-import { AgentLoadError, ContextStartError, OutputLimitError } from './errors.ts'
+import { AgentLoadError, CallLimitError, ContextStartError, OutputLimitError } from './errors.ts'
 import type { LauncherLink } from './link.ts'
 import type { ContextListener } from './listener.ts'
 import { type AttemptEnd, conclude } from './outcome.ts'
@@ -67,6 +67,8 @@ export interface AttemptEvents {
 }
 
 const MIB = 2 ** 20
+/** Calls of one attempt to other agents: each becomes a job, and is kept after its end. */
+const CALLS = 1000
 /** V8's heap before the agent has loaded anything; the kernel's limit, which counts all, comes on top. */
 const EMPTY_HEAP_MIB = 16
 
@@ -85,6 +87,7 @@ export class Context implements AsyncDisposable {
   #readyAt: number | null = null
   #on: AttemptEvents = {}
   #used = false
+  #calls = 0
   #identity: { pid: number; uid: number } | undefined
 
   private constructor(options: ContextOptions) {
@@ -200,6 +203,7 @@ export class Context implements AsyncDisposable {
 
   async #call({ id, agentType, input }: Extract<FromContext, { t: 'call' }>): Promise<void> {
     try {
+      if (++this.#calls > CALLS) throw new CallLimitError(CALLS)
       if (!this.#on.call) throw Object.assign(new Error('calls are not served here'), { type: 'denied' })
       const value = await this.#on.call(agentType, input)
       this.#channel.send({ t: 'reply', id, ok: true, value: value ?? null })

@@ -53,6 +53,15 @@ export class OutputLimitError extends Error {
   }
 }
 
+/** An attempt has called other agents as often as it may. */
+export class CallLimitError extends Error {
+  override readonly name = 'CallLimitError'
+  readonly type = 'attempt-limit'
+  constructor(limit: number) {
+    super(`an attempt may call other agents ${limit} times`)
+  }
+}
+
 /** The launcher has ended; its worker ends too, and the supervisor starts both anew. */
 export class LauncherGoneError extends Error {
   override readonly name = 'LauncherGoneError'

@@ -30,6 +30,11 @@ export class FramedSocket {
     return this.#socket.bytesRead
   }
 
+  /** What the other side has not read yet, beside what the kernel holds. */
+  get unsentBytes(): number {
+    return this.#socket.writableLength
+  }
+
   /** Takes bytes that were read from the socket before this object had it. */
   push(chunk: Buffer): void {
     if (this.#error) return

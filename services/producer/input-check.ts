@@ -15,32 +15,53 @@ const CHECK_MS = 250
 /** Keywords whose cost is not bounded by the size of the input alone. */
 const UNBOUNDED = new Set(['pattern', 'patternProperties', 'uniqueItems', 'contains', '$ref', '$dynamicRef'])
 
-const compiled = new Map<string, InputCheck>()
+/** Of a schema this long, characters, any keyword can cost more than its input is long. */
+const LARGE = 4096
+/** All that compiling one schema may take: 16,000 alternatives, as 256 KiB can hold, took 7 s. */
+const COMPILE_MS = 1000
+/** A busy machine may have been the reason. */
+const FAILURE_KEPT_MS = 60_000
+
+/** What became of a schema: failures too, or each request would pay for the same one. */
+const compiled = new Map<string, InputCheck | Error>()
 const KEPT = 200
 
 /**
- * The check for a JSON Schema (2020-12, as zod emits it), compiled once per content. Schemas with regular expressions,
- * `uniqueItems` or references run under a time limit, because a crafted input could make them take for ever.
- * @throws Error when the schema cannot be compiled
+ * The check for a JSON Schema (2020-12, as zod emits it), compiled once per content and within a second. Large schemas, and
+ * those with regular expressions, `uniqueItems` or references, run under a time limit, because a crafted input could make
+ * them take for ever.
+ * @throws Error when the schema cannot be compiled; for a minute without trying again
  */
 export function inputCheck(schema: Record<string, unknown> | null): InputCheck {
   if (schema === null) return () => undefined
   const text = JSON.stringify(schema)
   const hash = createHash('sha256').update(text).digest('hex')
-  const known = compiled.get(hash)
-  if (known) return known
-  const check = compile(schema)
-  if (compiled.size >= KEPT) compiled.delete(compiled.keys().next().value!)
-  compiled.set(hash, check)
-  return check
+  const known = compiled.get(hash) ?? remember(hash, tryCompile(schema, text.length))
+  if (known instanceof Error) throw known
+  return known
 }
 
-function compile(schema: Record<string, unknown>): InputCheck {
+function remember(hash: string, found: InputCheck | Error): InputCheck | Error {
+  if (compiled.size >= KEPT) compiled.delete(compiled.keys().next().value!)
+  compiled.set(hash, found)
+  if (found instanceof Error) setTimeout(() => compiled.delete(hash), FAILURE_KEPT_MS).unref()
+  return found
+}
+
+function tryCompile(schema: Record<string, unknown>, length: number): InputCheck | Error {
+  try {
+    return runBounded(() => compile(schema, length), COMPILE_MS)
+  } catch (cause) {
+    return new Error('the schema cannot be compiled', { cause })
+  }
+}
+
+function compile(schema: Record<string, unknown>, length: number): InputCheck {
   const ajv = new Ajv2020({ strict: false, allErrors: false, validateFormats: false })
   const { $id: _, ...anonymous } = schema
   const validate: ValidateFunction = ajv.compile(anonymous)
   const judge = (input: unknown) => (validate(input) ? undefined : faultOf(validate.errors?.[0]))
-  if (!mentions(schema, UNBOUNDED)) return judge
+  if (length <= LARGE && !mentions(schema, UNBOUNDED)) return judge
   return (input) => {
     try {
       return runBounded(() => judge(input), CHECK_MS)

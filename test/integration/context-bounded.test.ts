@@ -22,6 +22,20 @@ const HOSTILE = agentOf(`
     case 'log': { for (let i = 0; i < 200; i++) ctx.log.info({}, 'x'.repeat(1000)); return 'fine' }
     case 'spans': { for (let i = 0; i < 1500; i++) await ctx.span('s' + i, () => 1); return 'fine' }
     case 'type': throw Object.assign(new Error('no'), { type: input.type })
+    case 'calls': {
+      let done = 0
+      try { for (;;) { await ctx.call('other', done); done++ } } catch (error: any) { return [done, error.type] }
+    }
+    case 'deaf': {
+      const body = (id: number) => JSON.stringify({ t: 'call', id, agentType: 'other', input: 1 })
+      for (let id = 0; id < 40; id++) {
+        const frame = Buffer.alloc(4 + body(id).length)
+        frame.writeUInt32BE(body(id).length)
+        frame.write(body(id), 4)
+        fs.writeSync(3, frame)
+      }
+      for (;;);
+    }
     case 'bigint': return 1n
     case 'large': return 'x'.repeat(2 ** 21)
     case 'circular': { const a: any = {}; a.a = a; return a }
@@ -96,6 +110,14 @@ describe.each(levels)('I2 bounded, at level %s', (level) => {
     const end = await world.run({ do: 'type', type: 'completed: yes\n\u001b[2J{"a":1}' })
     expect([end.outcome, end.error?.type]).toEqual(['failed', 'completed:-yes-2J-a-:1-'])
     expect((await world.run({ do: 'type', type: '' })).error?.type).toBe('Error')
+  })
+
+  test('calls to other agents are counted, and their replies do not pile up unread', async () => {
+    await using world = await openWorld({ level, source: HOSTILE, spares: 2 })
+    const counted = await world.run({ do: 'calls' }, { call: async () => 1 })
+    expect(counted.result).toEqual([1000, 'attempt-limit'])
+    const deaf = await world.run({ do: 'deaf' }, { call: async () => 'x'.repeat(1e6) })
+    expect([deaf.outcome, deaf.error?.type]).toEqual(['failed', 'protocol-violation'])
   })
 
   test('a stack names the line of the TypeScript file', async () => {

@@ -16,7 +16,14 @@ export interface LevelReport {
 }
 
 const MANAGERS = 'apt-get install'
-const WRITE_PROCESS = 'or write "isolation: process" in the cluster file'
+/** What the cluster file may say instead. Level `process` needs root, so nobody else is told to write it alone. */
+const orProcess = () =>
+  `${process.getuid!() === 0 ? 'or' : 'or run as root and'} write "isolation: process" under "defaults:" in the cluster file`
+/** Ubuntu's own profile for bwrap: it lies in a package, and is not loaded everywhere. */
+const LOAD_BWRAP_PROFILE =
+  'apt-get install apparmor-profiles && ' +
+  'install -m 644 /usr/share/apparmor/extra-profiles/bwrap-userns-restrict /etc/apparmor.d/ && ' +
+  'apparmor_parser -r /etc/apparmor.d/bwrap-userns-restrict'
 
 /** Tries each level on this host; never weaker than what a context gets. */
 export async function probeLevels(): Promise<LevelReport[]> {
@@ -27,13 +34,9 @@ function probeNamespace(): LevelReport {
   const level = 'namespace'
   if (process.platform !== 'linux') return missing(level, 'it needs Linux', 'run on Linux')
   if (!isProgram(BWRAP))
-    return missing(level, 'bubblewrap is not installed', `${MANAGERS} bubblewrap, ${WRITE_PROCESS}`)
+    return missing(level, 'bubblewrap is not installed', `${MANAGERS} bubblewrap, ${orProcess()}`)
   if (process.getuid!() === 0 && !contextUidRange())
-    return missing(
-      level,
-      'this user namespace maps too few uids',
-      `map at least 131072 uids, ${WRITE_PROCESS}`,
-    )
+    return missing(level, 'this user namespace maps too few uids', `map at least 131072 uids, ${orProcess()}`)
   try {
     tryBubblewrap()
     return { level, available: true }
@@ -43,7 +46,7 @@ function probeNamespace(): LevelReport {
     return missing(
       level,
       `bubblewrap cannot make a context here: ${said}`,
-      `${userNamespaceRemedy()}, ${WRITE_PROCESS}`,
+      `${userNamespaceRemedy()}, ${orProcess()}`,
     )
   }
 }
@@ -64,10 +67,11 @@ function tryBubblewrap(): void {
 }
 
 function userNamespaceRemedy(): string {
-  if (is('kernel/unprivileged_userns_clone', '0')) return 'sysctl -w kernel.unprivileged_userns_clone=1'
-  if (is('user/max_user_namespaces', '0')) return 'sysctl -w user.max_user_namespaces=10000'
+  if (is('kernel/unprivileged_userns_clone', '0'))
+    return 'as root: sysctl -w kernel.unprivileged_userns_clone=1'
+  if (is('user/max_user_namespaces', '0')) return 'as root: sysctl -w user.max_user_namespaces=10000'
   if (is('kernel/apparmor_restrict_unprivileged_userns', '1'))
-    return 'give bwrap an AppArmor profile with userns, or sysctl -w kernel.apparmor_restrict_unprivileged_userns=0'
+    return `as root: ${LOAD_BWRAP_PROFILE} (or, for every program: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0)`
   return 'allow user namespaces (in a container: seccomp and AppArmor profiles that permit unshare and mount)'
 }
 

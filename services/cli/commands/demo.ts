@@ -19,7 +19,6 @@ export async function demo(flags: { json?: boolean }): Promise<void> {
   const tell = (text: string) => void (flags.json ? process.stderr : process.stdout).write(`${text}\n`)
   tell(`Every context of this demo runs at level ${level}, the strongest that this host gives.`)
   await using cluster = await DemoCluster.open({ cluster: files.cluster, isolation: level })
-  using _signals = forwardSignals(cluster)
   cluster.keep = true
   const target = findTarget({ data: cluster.data })
   const played = await play(target, script, (one, done) => progress(one, `${done}/${script.length}`))
@@ -37,18 +36,6 @@ export async function demo(flags: { json?: boolean }): Promise<void> {
 
 function progress({ view }: Played, place: string): void {
   process.stderr.write(`${printableLines(`demo: ${place} ${view.id} ${view.outcome ?? view.state}`)}\n`)
-}
-
-/** Ctrl-C stops the cluster, a second one at once; the command then ends by what it was waiting for. */
-function forwardSignals(cluster: DemoCluster): Disposable {
-  const signals = ['SIGINT', 'SIGTERM'] as const
-  const forward = (signal: NodeJS.Signals) => cluster.signal(signal)
-  for (const signal of signals) process.on(signal, forward)
-  return {
-    [Symbol.dispose]() {
-      for (const signal of signals) process.off(signal, forward)
-    },
-  }
 }
 
 const colorful = () => process.stdout.isTTY && !process.env['NO_COLOR']

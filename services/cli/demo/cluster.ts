@@ -7,18 +7,35 @@ import { createInterface } from 'node:readline'
 import { upCommand } from '../commands/up.ts'
 import { CommandError } from '../errors.ts'
 
-/** A cluster of the demo's own: a temporary data directory, free ports, stopped at the end. */
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+
+/**
+ * A cluster of the demo's own: a temporary data directory, free ports, stopped at the end. From its start on, Ctrl-C
+ * stops it, and a second one at once; the command then ends by what it was waiting for, and nothing is kept.
+ */
 export class DemoCluster implements AsyncDisposable {
   readonly data: string
   readonly #child: ChildProcess
   readonly #exited: Promise<unknown[]>
+  #interrupted = false
   /** Set when something went wrong: the data directory, with the logs, stays. */
   keep = false
+  readonly #forward = (signal: NodeJS.Signals) => {
+    this.#interrupted = true
+    this.#child.kill(signal)
+  }
 
-  private constructor(data: string, child: ChildProcess) {
-    this.data = data
-    this.#child = child
-    this.#exited = once(child, 'exit')
+  /** Listens for signals before there is anything that they could leave behind. */
+  private constructor(options: { cluster: string; isolation: string }) {
+    for (const signal of SIGNALS) process.on(signal, this.#forward)
+    this.data = mkdtempSync(join(tmpdir(), 'threadbound-demo-'))
+    const command = upCommand({ ...options, data: this.data, port: '0', json: true })
+    this.#child = spawn(process.execPath, command, {
+      env: { ...process.env, TB_SUPERVISED: '1' },
+      stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
+      detached: true,
+    })
+    this.#exited = once(this.#child, 'exit')
   }
 
   /**
@@ -26,25 +43,13 @@ export class DemoCluster implements AsyncDisposable {
    * @throws CommandError when it cannot be started; it has said why on stderr
    */
   static async open(options: { cluster: string; isolation: string }): Promise<DemoCluster> {
-    const data = mkdtempSync(join(tmpdir(), 'threadbound-demo-'))
-    const command = upCommand({ ...options, data, port: '0', json: true })
-    const child = spawn(process.execPath, command, {
-      env: { ...process.env, TB_SUPERVISED: '1' },
-      stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
-      detached: true,
-    })
-    const cluster = new DemoCluster(data, child)
-    const line = once(createInterface({ input: child.stdout! }), 'line')
+    const cluster = new DemoCluster(options)
+    const line = once(createInterface({ input: cluster.#child.stdout! }), 'line')
     const first = await Promise.race([line.then(() => 'ready'), cluster.#exited.then(() => 'ended')])
     if (first === 'ready') return cluster
     cluster.keep = true
     await cluster[Symbol.asyncDispose]()
-    throw new CommandError('the demo cluster could not be started')
-  }
-
-  /** Hands a signal on: the first drains, the second ends at once. */
-  signal(signal: NodeJS.Signals): void {
-    this.#child.kill(signal)
+    throw new CommandError(cluster.#interrupted ? 'interrupted' : 'the demo cluster could not be started')
   }
 
   /** Stops the cluster, and removes its data unless it is to be kept. */
@@ -53,6 +58,7 @@ export class DemoCluster implements AsyncDisposable {
       this.#child.kill('SIGTERM')
       await this.#exited
     }
-    if (!this.keep) rmSync(this.data, { recursive: true, force: true })
+    for (const signal of SIGNALS) process.off(signal, this.#forward)
+    if (!this.keep || this.#interrupted) rmSync(this.data, { recursive: true, force: true })
   }
 }

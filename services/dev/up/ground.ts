@@ -4,7 +4,8 @@ import { type NodeService, nodeService } from './node-service.ts'
 import { portFor } from './ports.ts'
 import { preparePostgres, type PostgresServer } from './postgres.ts'
 import { seedDatabases } from './postgres-seed.ts'
-import { outsideRedis, type RedisAccess, redisService } from './redis.ts'
+import { outsideRedis } from './outside-redis.ts'
+import { type RedisAccess, redisService } from './redis.ts'
 import type { Stage } from './stage.ts'
 import { urlOf } from './stage.ts'
 import { planStandIns, type StandIns } from './stand-ins.ts'
@@ -48,7 +49,7 @@ async function startRedis({
 }: Stage): Promise<Ground['redis']> {
   const url = process.env['REDIS_URL']
   if (url) {
-    const outside = outsideRedis(url, credentials)
+    const outside = await outsideRedis(url, credentials)
     say('redis: the one of REDIS_URL')
     return { services: outside, enqueue: outside }
   }

@@ -74,18 +74,3 @@ function pingRedis(options: { socket: string; password: string; signal: AbortSig
     socket.write(`AUTH services ${options.password}\r\nPING\r\n`)
   })
 }
-
-/** A Redis that someone else runs (`REDIS_URL`): the password goes into a file, off every environment. */
-export function outsideRedis(url: string, credentials: Credentials): RedisAccess {
-  const parsed = new URL(url)
-  const { username, password } = parsed
-  parsed.username = ''
-  parsed.password = ''
-  return {
-    url: parsed.href,
-    ...(username ? { user: decodeURIComponent(username) } : {}),
-    ...(password
-      ? { passwordFile: credentials.write('redis-url-password', decodeURIComponent(password)) }
-      : {}),
-  }
-}

@@ -45,6 +45,26 @@ describe('an input is judged as zod would, by the JSON Schema that zod emits', (
 })
 
 describe('no schema and no input can hold the producer up', () => {
+  const alternatives = (count: number) => ({ anyOf: Array.from({ length: count }, (_, n) => ({ const: n })) })
+
+  test('a schema that takes long to compile is refused in time, and at once the next time', () => {
+    const schema = alternatives(13_000)
+    const before = performance.now()
+    expect(() => inputCheck(schema)).toThrow('cannot be compiled')
+    expect(performance.now() - before).toBeLessThan(3000)
+    const again = performance.now()
+    expect(() => inputCheck(schema)).toThrow('cannot be compiled')
+    expect(performance.now() - again).toBeLessThan(300)
+  })
+
+  test('many alternatives for each of many items are cut short', () => {
+    const schema = { type: 'array', items: alternatives(500) }
+    const judge = inputCheck(schema)
+    const before = performance.now()
+    expect(judge(Array.from({ length: 400_000 }, () => 499))?.why).toMatch(/longer than/)
+    expect(performance.now() - before).toBeLessThan(1500)
+  })
+
   test.each<[string, Record<string, unknown>, unknown]>([
     ['a pattern', { pattern: '^(a+)+$' }, `${'a'.repeat(60)}!`],
     ['a pattern over keys', { patternProperties: { '^(a+)+$': {} } }, { [`${'a'.repeat(60)}!`]: 1 }],

@@ -18,6 +18,8 @@ const setup = (facts: Partial<Facts>, receipt: Partial<Receipt> = {}) => {
   return [outcome, error?.type]
 }
 
+const violation = (error: Error): Facts['end'] => ({ kind: 'violation', error })
+
 describe('I2: how an attempt ended', () => {
   test('a result is a completion, unless time was up when it came', () => {
     expect(setup({ end: RESULT })).toEqual(['completed', undefined])
@@ -36,7 +38,6 @@ describe('I2: how an attempt ended', () => {
     expect(conclude({ end, stoppedBy: undefined, receipt, bundle: {} as any }).error?.permanent).toBe(true)
   })
   test('a broken protocol and too much output are different failures', () => {
-    const violation = (error: Error): Facts['end'] => ({ kind: 'violation', error })
     expect(setup({ end: violation(new ProtocolViolation('x')) })).toEqual(['failed', 'protocol-violation'])
     expect(setup({ end: violation(new OutputLimitError(1)) })).toEqual(['failed', 'output-limit'])
   })

@@ -10,10 +10,10 @@ test('I10: the span of a context lies in the trace and the time of its attempt, 
   const startedAt = Date.now() - 1000
   const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
   const attempt = { job: { id: 'x.1', attemptsMade: 0 }, traceparent, startedAt } as unknown as Attempt
-  const { span } = openHandlers(silentLog, noCaller)(attempt)
+  const handlers = openHandlers(silentLog, noCaller)(attempt)
   const ids = { spanId: 'c'.repeat(16), parentSpanId: 'b'.repeat(16) }
-  span!({ name: 'x', ...ids, startMs: 0, endMs: 9e12, attributes: {} })
-  span!({
+  handlers.span!({ name: 'x', ...ids, startMs: 0, endMs: 9e12, attributes: {} })
+  handlers.span!({
     name: 'x',
     spanId: 'b'.repeat(16),
     parentSpanId: 'd'.repeat(16),

@@ -12,6 +12,8 @@ import { isKnownRoute, redact } from './redact.ts'
 /** Where Bull Board lives. */
 export const BOARD_PATH = '/queues'
 
+type BoardSettings = NonNullable<Parameters<typeof createBullBoard>[0]['options']>
+
 /** What Bull Board needs. */
 export interface BoardOptions {
   cluster: Cluster
@@ -36,29 +38,7 @@ export function registerBoard(app: FastifyInstance, { cluster, queues, tracesUrl
     ),
     // the Fastify adapter of 9.10.1 is typed against its own copy of the api package
     serverAdapter: server as unknown as IServerAdapter,
-    options: {
-      handlerHooks: {
-        before: ({ method, route }) => {
-          const known = method === 'get' && isKnownRoute(route)
-          return known ? undefined : { allow: false, status: 403 }
-        },
-        after: ({ route }, result) => ({
-          ...result,
-          body: redact({ route, status: result.status ?? 200, body: result.body }, agentTypes) as Record<
-            string,
-            unknown
-          >,
-        }),
-      },
-      uiConfig: {
-        boardTitle: `threadbound ${cluster.name}`,
-        environment: { label: cluster.environment, color: '#4c7fd0' },
-        miscLinks: [{ text: 'Log out', url: '/logout' }],
-        hideDocsLink: true,
-        hideRedisDetails: true,
-        showWorkers: false,
-      },
-    },
+    options: { handlerHooks: lookingAlone(agentTypes), uiConfig: appearance(cluster) },
   })
   // Bull Board would answer with the message of whatever was thrown
   server.setErrorHandler((error) => {
@@ -67,6 +47,29 @@ export function registerBoard(app: FastifyInstance, { cluster, queues, tracesUrl
   })
   server.setBasePath(BOARD_PATH)
   void app.register(server.registerPlugin(), { prefix: BOARD_PATH })
+}
+
+/** No write reaches a queue, and no answer leaves unseen. */
+function lookingAlone(agentTypes: ReadonlySet<string>): NonNullable<BoardSettings['handlerHooks']> {
+  return {
+    before: ({ method, route }) =>
+      method === 'get' && isKnownRoute(route) ? undefined : { allow: false, status: 403 },
+    after: ({ route }, result) => {
+      const body = redact({ route, status: result.status ?? 200, body: result.body }, agentTypes)
+      return { ...result, body: body as Record<string, unknown> }
+    },
+  }
+}
+
+function appearance({ name, environment }: Cluster): NonNullable<BoardSettings['uiConfig']> {
+  return {
+    boardTitle: `threadbound ${name}`,
+    environment: { label: environment, color: '#4c7fd0' },
+    miscLinks: [{ text: 'Log out', url: '/logout' }],
+    hideDocsLink: true,
+    hideRedisDetails: true,
+    showWorkers: false,
+  }
 }
 
 function traceLink(tracesUrl: string, job: { opts: { telemetry?: { metadata?: string } } }) {

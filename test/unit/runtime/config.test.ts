@@ -8,8 +8,9 @@ const Schema = z.object({
   redis: z.object({ passwordFile: z.string({ error: 'expected the path of the password file' }) }),
 })
 
+const load = () => loadConfig(Schema, { TB_PORT: 'eighty', TB_CLUSTER_FILE: '' })
+
 test('every variable that is missing or wrong is named at once, with what was expected', () => {
-  const load = () => loadConfig(Schema, { TB_PORT: 'eighty', TB_CLUSTER_FILE: '' })
   expect(load).toThrow(ConfigError)
   expect(load).toThrow('TB_CLUSTER_FILE: not set, expected string')
   expect(load).toThrow('TB_PORT: expected number')

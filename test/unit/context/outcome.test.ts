@@ -19,8 +19,6 @@ const setup = (facts: Partial<Facts>, receipt: Partial<Receipt> = {}) => {
   return [outcome, error?.type]
 }
 
-const violation = (error: Error): Facts['end'] => ({ kind: 'violation', error })
-
 describe('I2: how an attempt ended', () => {
   test('a result is a completion, unless time was up when it came', () => {
     expect(setup({ end: RESULT })).toEqual(['completed', undefined])

@@ -22,11 +22,21 @@ export function openHandlers(log: Log, caller: Caller) {
       progress: (value) => void job.updateProgress(value as object).catch(warn(lines)),
       emit: (value) => void job.log(JSON.stringify(value)).catch(warn(lines)),
       span: (span) => recordClaim(traceparent, span),
-      call: (agentType, input) =>
-        caller({ agentType, input, traceparent, signal, parent: { id: job.id!, job: job.data } }),
+      call: (agentType, input, spanId) =>
+        caller({
+          agentType,
+          input,
+          traceparent: below(traceparent, spanId),
+          signal,
+          parent: { id: job.id!, job: job.data },
+        }),
     }
   }
 }
+
+/** The attempt's own trace, at the span that the context claims to call from: a false one misplaces a span there alone. */
+const below = (traceparent: string, spanId: string | undefined) =>
+  spanId === undefined ? traceparent : `${traceparent.slice(0, 36)}${spanId}${traceparent.slice(52)}`
 
 /** A span that a context reports: stamped with the attempt's trace and marked as the context's own claim. */
 function recordClaim(traceparent: string, span: WireSpan): void {

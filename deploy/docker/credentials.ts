@@ -94,7 +94,7 @@ appendonly yes
 appendfsync everysec
 maxmemory-policy noeviction
 dir /data
-user default off
+user default off resetpass ~* &* +@all
 user services on #${hash} ~* &* +@all
 `
 }

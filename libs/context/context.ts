@@ -62,8 +62,8 @@ export interface AttemptEvents {
   /** The agent's code begins; worker's clock, ms since the epoch. */
   started?(atMs: number): void
   output?(stream: 'stdout' | 'stderr', text: string): void
-  /** Answers `ctx.call`; what it throws goes back with its `type` (or name) and message. */
-  call?(agentType: string, input: unknown): Promise<unknown>
+  /** Answers `ctx.call`; what it throws goes back with its `type` (or name) and message. `spanId` is the context's claim. */
+  call?(agentType: string, input: unknown, spanId: string | undefined): Promise<unknown>
 }
 
 const MIB = 2 ** 20
@@ -201,11 +201,11 @@ export class Context implements AsyncDisposable {
     }
   }
 
-  async #call({ id, agentType, input }: Extract<FromContext, { t: 'call' }>): Promise<void> {
+  async #call({ id, agentType, input, spanId }: Extract<FromContext, { t: 'call' }>): Promise<void> {
     try {
       if (++this.#calls > CALLS) throw new CallLimitError(CALLS)
       if (!this.#on.call) throw Object.assign(new Error('calls are not served here'), { type: 'denied' })
-      const value = await this.#on.call(agentType, input)
+      const value = await this.#on.call(agentType, input, spanId)
       this.#channel.send({ t: 'reply', id, ok: true, value: value ?? null })
     } catch (cause) {
       const { type, name, message } = cause as Error & { type?: unknown }

@@ -11,6 +11,8 @@ const WireErrorSchema = z.object({
   stack: text(100_000).exactOptional(),
 })
 const attributes = z.record(text(200), z.union([text(20_000), z.number(), z.boolean()]))
+/** All zeros is no span id: W3C would read a traceparent with it as none. */
+const spanId = z.string().regex(/^(?!0{16})[0-9a-f]{16}$/)
 const span = z.object({
   name: text(500),
   spanId: z.string().regex(/^[0-9a-f]{16}$/),
@@ -46,6 +48,7 @@ export const FromContextSchema: z.ZodType<FromContext> = z.discriminatedUnion('t
     id: z.int().nonnegative(),
     agentType: text(100),
     input: z.unknown(),
+    spanId: spanId.exactOptional(),
   }),
   z.strictObject({ t: z.literal('result'), value: z.unknown(), memory: z.unknown().optional() }),
   z.strictObject({

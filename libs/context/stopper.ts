@@ -4,10 +4,14 @@ import type { ContextLimits } from './context.ts'
 /** Why an attempt was cut short. */
 export type StoppedBy = 'timeout' | 'cancelled' | 'interrupted'
 
+/** What an aborted signal says of its attempt: `interrupted` where that is its reason, `cancelled` for any other. */
+export const abortedBy = (signal: AbortSignal): 'cancelled' | 'interrupted' =>
+  signal.reason === 'interrupted' ? 'interrupted' : 'cancelled'
+
 /** What a stopper needs of the attempt. */
 export interface StopperOptions {
   limits: ContextLimits
-  /** Aborted with the reason `interrupted`: the attempt does not count as the request's fault. Any other: cancelled. */
+  /** {@link abortedBy} reads its reason. An interrupted attempt does not count as the request's fault. */
   signal: AbortSignal
   abort(reason: StoppedBy): void
   kill(by: Receipt['endedBy']): void
@@ -26,7 +30,7 @@ export class Stopper implements Disposable {
     this.#options = options
     const { limits, signal } = options
     this.#timeout = setTimeout(() => this.#stop('timeout'), limits.timeoutMs)
-    this.#onAbort = () => this.#stop(signal.reason === 'interrupted' ? 'interrupted' : 'cancelled')
+    this.#onAbort = () => this.#stop(abortedBy(signal))
     signal.addEventListener('abort', this.#onAbort, { once: true })
     if (signal.aborted) this.#onAbort()
   }

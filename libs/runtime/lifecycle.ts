@@ -14,9 +14,10 @@ export function announceReady(facts: Record<string, unknown> = {}): void {
 
 /**
  * Resolves with the first SIGINT or SIGTERM, or `supervisor-gone` when the supervisor's end of the pipe closes.
- * The second signal exits at once with 130. Holds a handle, so that awaiting it keeps Node alive.
+ * The second signal exits at once with 130. Holds a handle, so that awaiting it keeps Node alive; so whatever else ends
+ * the service is given as `orEnd`, since a race outside would leave the handle held and the process alive.
  */
-export async function untilSignal(): Promise<string> {
+export async function untilSignal(orEnd?: Promise<string>): Promise<string> {
   const hold = setInterval(() => {}, 2 ** 30)
   const { promise, resolve } = Promise.withResolvers<string>()
   let stopping = false
@@ -25,6 +26,7 @@ export async function untilSignal(): Promise<string> {
     stopping = true
     resolve(reason)
   }
+  void orEnd?.then((reason) => !stopping && stop(reason))
   process.on('SIGINT', () => stop('SIGINT'))
   process.on('SIGTERM', () => stop('SIGTERM'))
   supervisorPipe()?.once('close', () => !stopping && stop('supervisor-gone'))

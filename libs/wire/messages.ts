@@ -60,7 +60,8 @@ export type FromContext =
   | { t: 'progress'; value: unknown }
   | { t: 'emit'; value: unknown }
   | { t: 'span'; span: WireSpan }
-  | { t: 'call'; id: number; agentType: string; input: unknown }
+  /** `spanId`: the span that calls, by the context's own word. */
+  | { t: 'call'; id: number; agentType: string; input: unknown; spanId?: string }
   | { t: 'result'; value: unknown; memory?: unknown }
   | { t: 'failed'; error: WireError; permanent?: boolean }
 

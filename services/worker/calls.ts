@@ -1,3 +1,7 @@
+import { messageOf } from '#lib/runtime'
+import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+
 /** A request that is carried on behalf of a running attempt. */
 export interface CallOptions {
   agentType: string
@@ -18,8 +22,18 @@ export class CallError extends Error {
   }
 }
 
+/** The producer is away, or says that it cannot serve this now: the same question may be asked again. */
+class ProducerAwayError extends CallError {}
+
 /** Where `ctx.call` goes: the producer, which alone signs jobs. Gives the result. @throws CallError */
 export type Caller = (options: CallOptions) => Promise<unknown>
+
+export interface CallerOptions {
+  url: string
+  apiKey: string
+  /** How long a producer may be away before a call fails: it is started again meanwhile. Default: 10 s. */
+  patienceMs?: number
+}
 
 interface View {
   state: string
@@ -28,12 +42,22 @@ interface View {
   error?: { type: string; message: string }
 }
 
-/** Calls through the producer with the worker's own API key; resolves when the called request has ended. */
-export function openCaller(producerUrl: string, apiKey: string): Caller {
+const PAUSE_MS = 250
+
+/**
+ * Calls through the producer with the worker's own API key; resolves when the called request has ended.
+ * An idempotency key of its own makes a call that is posted again the same request.
+ */
+export function openCaller({ url, apiKey, patienceMs = 10_000 }: CallerOptions): Caller {
   return async (options) => {
-    const ask = asker(producerUrl, apiKey, options)
+    const ask = patiently(asker(url, apiKey, options), patienceMs, options.signal)
     const { agentType: agent, input, parent } = options
-    const accepted = (await ask('/v1/requests', { agent, input, parent })) as { id: string }
+    const accepted = (await ask('/v1/requests', {
+      agent,
+      input,
+      parent,
+      idempotencyKey: randomUUID(),
+    })) as { id: string }
     return resultOf(await ended(ask, accepted.id))
   }
 }
@@ -43,7 +67,21 @@ export const noCaller: Caller = async () => {
   throw new CallError('call-failed', 'this worker has no producer to call')
 }
 
-type Ask = (path: string, body?: unknown) => Promise<unknown>
+type Ask = (path: string, body?: object) => Promise<unknown>
+
+function patiently(ask: Ask, patienceMs: number, signal: AbortSignal): Ask {
+  return async (path, body) => {
+    for (const until = performance.now() + patienceMs; ;) {
+      try {
+        return await ask(path, body)
+      } catch (error) {
+        const isLate = performance.now() + PAUSE_MS > until
+        if (!(error instanceof ProducerAwayError) || isLate || signal.aborted) throw error
+        await delay(PAUSE_MS, undefined, { signal }).catch(() => {})
+      }
+    }
+  }
+}
 
 function asker(producerUrl: string, apiKey: string, { traceparent, signal }: CallOptions): Ask {
   return async (path, body) => {
@@ -53,16 +91,19 @@ function asker(producerUrl: string, apiKey: string, { traceparent, signal }: Cal
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal,
       redirect: 'error',
-    }).catch((cause: Error) => {
-      throw new CallError('call-failed', `the producer cannot be reached: ${cause.message}`, { cause })
-    })
-    const value = (await answer.json()) as { detail?: string; title?: string }
+    }).catch(away)
+    const value = (await answer.json().catch(away)) as { detail?: string; title?: string } | null
     if (answer.ok) return value
-    throw new CallError(
-      'call-refused',
-      value.detail ?? value.title ?? `the producer answered ${answer.status}`,
-    )
+    const why = value?.detail ?? value?.title ?? `the producer answered ${answer.status}`
+    throw answer.status === 503
+      ? new ProducerAwayError('call-failed', why)
+      : new CallError('call-refused', why)
   }
+}
+
+function away(cause: Error): never {
+  const why = messageOf(cause.cause ?? cause)
+  throw new ProducerAwayError('call-failed', `the producer cannot be reached: ${why}`, { cause })
 }
 
 async function ended(ask: Ask, id: string): Promise<View> {

@@ -27,5 +27,10 @@ export const Config = z.object({
   isolation: z.enum(['thread', 'process', 'namespace']).optional(),
   /** How long running attempts may take to finish after the first signal, milliseconds. */
   drainMs: z.coerce.number().int().positive().default(10_000),
+  /**
+   * How long a worker may give no sign before its jobs run elsewhere, milliseconds. Shorter: jobs of a killed worker run
+   * again sooner, and a pause of the process or of Redis costs more attempts. At most 1.5 times as long in all.
+   */
+  lockMs: z.coerce.number().int().min(1000).default(30_000),
 })
 export type Config = z.infer<typeof Config>

@@ -23,11 +23,21 @@ export function openHandlers(log: Log, caller: Caller) {
       progress: latest((value) => job.updateProgress(value as object).catch(warn(lines))),
       emit: (value) => void job.log(JSON.stringify(value)).catch(warn(lines)),
       span: (span) => recordClaim(attempt, span),
-      call: (agentType, input) =>
-        caller({ agentType, input, traceparent, signal, parent: { id: job.id!, job: job.data } }),
+      call: (agentType, input, spanId) =>
+        caller({
+          agentType,
+          input,
+          traceparent: below(traceparent, spanId),
+          signal,
+          parent: { id: job.id!, job: job.data },
+        }),
     }
   }
 }
+
+/** The attempt's own trace, at the span that the context claims to call from: a false one misplaces a span there alone. */
+const below = (traceparent: string, spanId: string | undefined) =>
+  spanId === undefined ? traceparent : `${traceparent.slice(0, 36)}${spanId}${traceparent.slice(52)}`
 
 /** A span that a context reports: in the attempt's trace and time, and never the attempt's own, whatever it says. */
 function recordClaim({ traceparent, startedAt }: Attempt, span: WireSpan): void {

@@ -8,6 +8,8 @@ import { randomUUID } from 'node:crypto'
 import type { Worker } from './worker.ts'
 
 const BEAT_MS = 2_000
+/** Commands wait for a Redis that is away; the drain that comes next must not. */
+const WITHDRAW_MS = 1_000
 
 export interface HeartbeatOptions {
   redis: Redis
@@ -24,11 +26,14 @@ export function openHeartbeat(options: HeartbeatOptions): AsyncDisposable {
   const stop = new AbortController()
   const id = randomUUID()
   const beating = beat(id, options, stop.signal)
+  const withdraw = async () => {
+    await beating
+    await withdrawWorker(options.redis, options.queue, id).catch(() => {})
+  }
   return {
     async [Symbol.asyncDispose]() {
       stop.abort()
-      await beating
-      await withdrawWorker(options.redis, options.queue, id).catch(() => {})
+      await Promise.race([withdraw(), delay(WITHDRAW_MS, undefined, { ref: false })])
     },
   }
 }

@@ -6,17 +6,25 @@ import { openService } from './service.ts'
 
 const config = loadConfig(Config, process.env)
 const log = createLog('worker').child({ agentType: config.agentType })
-const cluster = await loadCluster(config.clusterFile)
-const { endpoint, tokenFile } = config.telemetry
-await using _telemetry = await openTelemetry({
-  service: 'worker',
-  environment: cluster.environment,
-  endpoint,
-  token: tokenFile && readCredential(tokenFile),
-  log,
-})
-await using service = await openService({ config, cluster, log })
-announceReady()
-log.info({ slots: service.slots, level: service.level }, 'worker ready')
-const launcherGone = service.launcherGone.then(() => 'launcher-gone')
-log.info({ signal: await Promise.race([untilSignal(), launcherGone]) }, 'worker draining')
+
+/** Serves until a signal, or until the launcher is gone: the two end together. */
+async function serve(): Promise<void> {
+  const cluster = await loadCluster(config.clusterFile)
+  const { endpoint, tokenFile } = config.telemetry
+  await using _telemetry = await openTelemetry({
+    service: 'worker',
+    environment: cluster.environment,
+    endpoint,
+    token: tokenFile && readCredential(tokenFile),
+    log,
+  })
+  await using service = await openService({ config, cluster, log })
+  announceReady()
+  log.info({ slots: service.slots, level: service.level }, 'worker ready')
+  const launcherGone = service.launcherGone.then(() => 'launcher-gone')
+  log.info({ signal: await untilSignal(launcherGone) }, 'worker draining')
+}
+
+await serve()
+// A Redis that is away keeps its client trying, and with it the process.
+process.exit()

@@ -1,3 +1,4 @@
+import { abortedBy, ContextStartError, LauncherGoneError } from '#lib/context'
 import type { AttemptRecord } from '#lib/queue'
 import { messageOf, PermanentError } from '#lib/runtime'
 import type { WireError } from '#lib/wire'
@@ -13,14 +14,15 @@ export interface Verdict {
   permanent: boolean
 }
 
-/** The one place that turns an ended attempt into an outcome. */
-export function judge(attempt: Attempt): Verdict {
-  if (attempt.signal.aborted && attempt.end?.outcome !== 'completed') return judgeAborted(attempt)
-  if (attempt.error !== undefined) return judgeError(attempt.error)
-  const { outcome, result, error } = attempt.end!
-  if (outcome === 'completed') return { outcome, result, permanent: false }
-  const { permanent = false, ...facts } = error ?? { type: outcome, message: outcome }
-  return { outcome, error: facts, permanent }
+/**
+ * The one place that turns an ended attempt into an outcome. Where a context ran, its own end says how; an attempt that
+ * was aborted before is judged by the same reading of its signal.
+ */
+export function judge({ end, error, signal }: Attempt): Verdict {
+  if (end && (end.outcome !== 'completed' || error === undefined)) return judgeEnd(end)
+  if (!end && signal.aborted) return cutShort(abortedBy(signal), 'before its context ran')
+  if (isHostFault(error)) return cutShort('interrupted', messageOf(error))
+  return judgeError(error)
 }
 
 /** The one place that turns an outcome into what BullMQ makes of it: an error it retries, or one that it does not. */
@@ -31,16 +33,20 @@ export function toBullError({ error, outcome, permanent }: Verdict): Error {
   return raised
 }
 
-function judgeAborted(attempt: Attempt): Verdict {
-  const reason = messageOf(attempt.signal.reason)
-  if (reason === 'cancelled')
-    return {
-      outcome: 'cancelled',
-      error: { type: 'cancelled', message: 'the request was cancelled' },
-      permanent: true,
-    }
-  return { outcome: 'interrupted', error: { type: 'interrupted', message: reason }, permanent: false }
+function judgeEnd({ outcome, result, error }: NonNullable<Attempt['end']>): Verdict {
+  if (outcome === 'completed') return { outcome, result, permanent: false }
+  const { permanent = false, ...facts } = error ?? { type: outcome, message: outcome }
+  return { outcome, error: facts, permanent: permanent || outcome === 'cancelled' }
 }
+
+function cutShort(outcome: 'cancelled' | 'interrupted', why: string): Verdict {
+  const error = { type: outcome, message: `the attempt was ${outcome}: ${why}` }
+  return { outcome, error, permanent: outcome === 'cancelled' }
+}
+
+/** This worker cannot start contexts: no fault of the request, which another worker may serve. */
+const isHostFault = (error: unknown) =>
+  error instanceof LauncherGoneError || error instanceof ContextStartError
 
 function judgeError(error: unknown): Verdict {
   const type = (error as { type?: unknown }).type

@@ -10,8 +10,9 @@ import {
   setMaxConcurrency,
   verifyJob,
 } from '#lib/queue'
-import { type Log, PermanentError, readCredential } from '#lib/runtime'
+import { type Log, messageOf, PermanentError, readCredential } from '#lib/runtime'
 import type { Redis } from 'ioredis'
+import { relative } from 'node:path'
 import { noCaller, openCaller } from './calls.ts'
 import type { Config } from './config.ts'
 import { openHandlers } from './handlers.ts'
@@ -26,6 +27,8 @@ const DEFAULT_SPARES = 2
 const OUTPUT_BYTES = 2 ** 20
 const GRACE_MS = 500
 const LOAD_TIMEOUT_MS = 10_000
+/** A frozen worker's attempts are over before its locks are, so that no job ever runs twice at once. */
+const FROZEN_PER_LOCK = 5 / 6
 
 /** A worker that serves its queue. Disposing it drains and gives everything back. */
 export interface Service extends AsyncDisposable {
@@ -49,13 +52,28 @@ export async function openService({ config, cluster, log }: ServiceOptions): Pro
   const redis = parts.adopt(await openRedis(config.redis, 'worker', { log }), (redis) => redis.disconnect())
   const slots = Math.min(type.maxConcurrency, config.slots ?? DEFAULT_SLOTS)
   const { pool, bundleHash, launcherGone } = await openPool({ config, cluster, type, slots, log }, parts)
-  await publish({ cluster, type, queue, redis, slots, bundleHash }, await pool.describe())
+  await publish({ cluster, type, queue, redis, slots, bundleHash }, await describe(pool, cluster, type))
   const worker = parts.use(
     await Worker.open(workerOptions({ config, type, queue, redis, slots, pool, log }, parts)),
   )
   parts.use(openHeartbeat({ redis, queue, worker, pool, slots, level: type.isolation, log }))
   const open = parts.move()
   return { slots, level: type.isolation, launcherGone, [Symbol.asyncDispose]: () => open.disposeAsync() }
+}
+
+/** The handler cannot be loaded. Names its file, which the context that tried does not know. */
+export class HandlerError extends PermanentError {
+  override readonly name = 'HandlerError'
+  constructor(agentType: string, file: string, cause: unknown) {
+    super(`agent type "${agentType}", ${file}: ${messageOf(cause)}`, { cause })
+  }
+}
+
+async function describe(pool: ContextPool, { root }: Cluster, { name, handler }: AgentType) {
+  const file = handler === undefined ? 'the built-in prompt agent' : relative(root, handler)
+  return await pool.describe().catch((cause: unknown) => {
+    throw new HandlerError(name, file, cause)
+  })
 }
 
 function agentTypeOf(cluster: Cluster, config: Config): AgentType {
@@ -83,8 +101,15 @@ async function openPool(
     ...(system ? { system } : {}),
   })
   const entry = await buildChildEntry()
-  const launcher = await openLauncher({ level, runtimeDir, entry, ...(brokerSocket ? { brokerSocket } : {}) })
-  parts.use(launcher)
+  const launcher = parts.use(
+    await openLauncher({
+      level,
+      runtimeDir,
+      entry,
+      aliveTimeoutMs: Math.floor(config.lockMs * FROZEN_PER_LOCK),
+      ...(brokerSocket ? { brokerSocket } : {}),
+    }),
+  )
   const spares = Math.min(slots, config.spares ?? DEFAULT_SPARES)
   const limits = {
     memoryBytes: type.memoryLimitBytes,
@@ -148,7 +173,10 @@ function workerOptions(
     sidecarSocket && sidecarCredentialFile
       ? openSidecarClient(sidecarSocket, readCredential(sidecarCredentialFile))
       : noSidecar
-  const caller = producerUrl && apiKeyFile ? openCaller(producerUrl, readCredential(apiKeyFile)) : noCaller
+  const caller =
+    producerUrl && apiKeyFile
+      ? openCaller({ url: producerUrl, apiKey: readCredential(apiKeyFile) })
+      : noCaller
   const { acceptUnsigned, name: agentType, timeoutMs, memoryMaxAgeMs } = type
   return {
     queue,
@@ -156,6 +184,7 @@ function workerOptions(
     slots,
     keepMs: memoryMaxAgeMs,
     drainMs: config.drainMs,
+    lockMs: config.lockMs,
     log,
     parts: {
       pool,

@@ -1,16 +1,20 @@
 import type { QueueRef } from '#lib/queue'
 import { type Log, messageOf } from '#lib/runtime'
 import { bullTelemetry } from '#lib/telemetry'
+import { setTimeout as delay } from 'node:timers/promises'
 import { DelayedError, type Job, WaitingError, Worker as BullWorker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { type AttemptParts, begin, runAttempt } from './attempt.ts'
-import { toBullError, type Verdict } from './outcome.ts'
+import { toBullError } from './outcome.ts'
 import { report } from './report.ts'
 
-/** Lock and stall timing of every worker, milliseconds: a job of a killed worker runs again after at most their sum. */
-const LOCK_MS = 30_000
-const STALLED_CHECK_MS = 5_000
+/** Two passes of the stall check find a job whose worker is gone: they are short beside the lock. */
+const STALLED_CHECKS_PER_LOCK = 6
 const INTERRUPTED_RETRY_MS = 1_000
+/** What interrupted attempts have to end, be recorded and be handed back; after it the connection is cut. */
+const HAND_BACK_MS = 5_000
+/** The reason that libs/context reads as: not the request's fault. */
+const INTERRUPTED = 'interrupted'
 
 export interface WorkerOptions {
   queue: QueueRef
@@ -20,6 +24,8 @@ export interface WorkerOptions {
   keepMs: number
   /** How long a drain waits for running attempts, milliseconds. */
   drainMs: number
+  /** How long a job is this worker's without a sign of life, milliseconds. */
+  lockMs: number
   parts: AttemptParts
   log: Log
 }
@@ -27,7 +33,7 @@ export interface WorkerOptions {
 /**
  * Serves one agent type's queue: takes jobs into its slots and runs each attempt in a fresh context.
  * Disposing drains: no new attempt is taken, running ones have `drainMs`, then they are interrupted and go back
- * to the queue without having used an attempt.
+ * to the queue without having used an attempt. A Redis that is away then ends the drain 5 s later: the jobs stall.
  */
 export class Worker implements AsyncDisposable {
   readonly #bull: BullWorker
@@ -36,15 +42,19 @@ export class Worker implements AsyncDisposable {
 
   private constructor(options: WorkerOptions) {
     this.#options = options
-    const { queue, redis, slots } = options
+    const { queue, redis, slots, lockMs, keepMs } = options
+    // For jobs that say nothing of it, as those of plain BullMQ: else they would lie in Redis for ever.
+    const kept = { age: Math.ceil(keepMs / 1000) }
     this.#bull = new BullWorker(queue.name, (job, token, signal) => this.#process(job, token!, signal!), {
       prefix: queue.prefix,
       connection: redis,
       concurrency: slots,
       autorun: false,
-      lockDuration: LOCK_MS,
-      stalledInterval: STALLED_CHECK_MS,
+      lockDuration: lockMs,
+      stalledInterval: Math.ceil(lockMs / STALLED_CHECKS_PER_LOCK),
       maxStalledCount: 1,
+      removeOnComplete: kept,
+      removeOnFail: kept,
       telemetry: bullTelemetry(),
     })
     this.#listen()
@@ -64,12 +74,20 @@ export class Worker implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    const { drainMs, redis, log } = this.#options
     const closed = this.#bull.close()
-    const cut = setTimeout(
-      () => this.#bull.cancelAllJobs('the worker is shutting down'),
-      this.#options.drainMs,
-    )
-    await closed.finally(() => clearTimeout(cut))
+    const cut = setTimeout(() => {
+      log.warn({ active: this.#active, drainMs }, 'drain deadline passed')
+      this.#bull.cancelAllJobs(INTERRUPTED)
+    }, drainMs)
+    const left = new AbortController()
+    const late = delay(drainMs + HAND_BACK_MS, true, { signal: left.signal }).catch(() => false)
+    if (await Promise.race([closed, late])) {
+      log.warn({ active: this.#active }, 'drain given up, jobs will stall')
+      redis.disconnect()
+    }
+    clearTimeout(cut)
+    left.abort()
   }
 
   async #process(job: Job, token: string, signal: AbortSignal): Promise<{ result: unknown }> {
@@ -78,21 +96,24 @@ export class Worker implements AsyncDisposable {
     try {
       const attempt = await runAttempt(begin(job, token, signal), parts)
       const verdict = await report(attempt, { redis, queue, log, keepMs })
-      return await this.#settle(job, token, verdict)
+      if (verdict.outcome === 'completed') return { result: verdict.result ?? null }
+      throw verdict.outcome === 'interrupted' ? await this.#handBack(job, token) : toBullError(verdict)
     } finally {
       this.#active--
     }
   }
 
-  async #settle(job: Job, token: string, verdict: Verdict): Promise<{ result: unknown }> {
-    if (verdict.outcome === 'completed') return { result: verdict.result ?? null }
-    if (verdict.outcome !== 'interrupted') throw toBullError(verdict)
-    if (this.#bull.closing) {
-      await job.moveToWait(token)
-      throw new WaitingError()
+  /** Puts the job back without using an attempt. Gives what tells BullMQ that the job has been moved. */
+  async #handBack(job: Job, token: string): Promise<Error> {
+    const isClosing = this.#bull.closing !== undefined
+    try {
+      if (isClosing) await job.moveToWait(token)
+      else await job.moveToDelayed(Date.now() + INTERRUPTED_RETRY_MS, token)
+    } catch (error) {
+      // Not ours any more: the stall check puts it back, or another worker has it already.
+      this.#options.log.warn({ requestId: job.id, error: messageOf(error) }, 'job not handed back')
     }
-    await job.moveToDelayed(Date.now() + INTERRUPTED_RETRY_MS, token)
-    throw new DelayedError()
+    return isClosing ? new WaitingError() : new DelayedError()
   }
 
   #listen(): void {
@@ -100,7 +121,7 @@ export class Worker implements AsyncDisposable {
     this.#bull.on('error', (error) => log.warn({ error: messageOf(error) }, 'queue connection'))
     this.#bull.on('lockRenewalFailed', (ids: string[]) => {
       log.warn({ requestIds: ids }, 'lock lost')
-      for (const id of ids) this.#bull.cancelJob(id, 'the lock on the job was lost')
+      for (const id of ids) this.#bull.cancelJob(id, INTERRUPTED)
     })
   }
 }

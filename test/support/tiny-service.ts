@@ -49,11 +49,11 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** Resolves when the condition holds; rejects with its text after 10 s. */
-export async function until(what: string, holds: () => boolean): Promise<void> {
-  const end = performance.now() + 10_000
+/** Resolves when the condition holds; rejects with its text after `patienceMs`. */
+export async function until(what: string, holds: () => boolean, patienceMs = 10_000): Promise<void> {
+  const end = performance.now() + patienceMs
   while (!holds()) {
-    if (performance.now() > end) throw new Error(`not within 10 s: ${what}`)
+    if (performance.now() > end) throw new Error(`not within ${patienceMs / 1000} s: ${what}`)
     await delay(10)
   }
 }

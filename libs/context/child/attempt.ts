@@ -19,13 +19,14 @@ type Run = Extract<ToContext, { t: 'run' }>
 /** Runs the agent on one input; its result or failure goes out on the port. */
 export function runAttempt(agent: LoadedAgent, message: Run, port: Port): RunningAttempt {
   const stop = new AbortController()
-  const calls = new Calls(port, agent.AgentCallError)
+  const spans = new Spans(message.traceparent, port)
+  const calls = new Calls(port, agent.AgentCallError, () => spans.spanId())
   const fail = (error: unknown) => {
     const permanent = (error as { permanent?: unknown } | null)?.permanent === true
     port.send({ t: 'failed', error: wireError(error), ...(permanent ? { permanent } : {}) })
   }
   port.send({ t: 'started', atMs: Date.now() })
-  invoke(agent, message, { port, calls, signal: stop.signal }).catch(fail)
+  invoke(agent, message, { port, calls, spans, signal: stop.signal }).catch(fail)
   return {
     abort: (reason) =>
       stop.abort(
@@ -39,12 +40,16 @@ export function runAttempt(agent: LoadedAgent, message: Run, port: Port): Runnin
 interface Around {
   port: Port
   calls: Calls
+  spans: Spans
   signal: AbortSignal
 }
 
-async function invoke(agent: LoadedAgent, message: Run, { port, calls, signal }: Around): Promise<void> {
-  const { request, traceparent, memory } = message
-  const spans = new Spans(traceparent, port)
+async function invoke(
+  agent: LoadedAgent,
+  message: Run,
+  { port, calls, spans, signal }: Around,
+): Promise<void> {
+  const { request, memory } = message
   const broker = new Broker(agent.BrokerError, () => spans.traceparent())
   const ctx = createContext({ request, signal, port, calls, spans, broker, memory })
   const attributes = { 'gen_ai.operation.name': 'invoke_agent', 'gen_ai.agent.name': request.agentType }

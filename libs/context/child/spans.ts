@@ -26,14 +26,19 @@ export class Spans {
     this.#port = port
   }
 
-  /** The header that says which span is current here; outside of all async context it is the attempt's. */
+  /** The span that is current here; outside of all async context it is the attempt's. */
+  spanId(): string {
+    return this.#current.getStore() ?? this.#root ?? this.#parent
+  }
+
+  /** The header that says which span is current here. */
   traceparent(): string {
-    return `00-${this.#traceId}-${this.#current.getStore() ?? this.#root ?? this.#parent}-${this.#flags}`
+    return `00-${this.#traceId}-${this.spanId()}-${this.#flags}`
   }
 
   async run<T>(name: string, attributes: WireSpan['attributes'], fn: () => Promise<T> | T): Promise<T> {
     const spanId = newSpanId()
-    const parentSpanId = this.#current.getStore() ?? this.#root ?? this.#parent
+    const parentSpanId = this.spanId()
     this.#root ??= spanId
     const span = { name: name.slice(0, 500), spanId, parentSpanId, startMs: now(), attributes }
     try {

@@ -60,7 +60,9 @@ export function redisAcl(users: RedisUsers): string {
     ...keys,
   ]
   return [
-    'user default off',
+    // Off and without a password: nobody is this user, but Redis itself, which replays the transactions of its append-only
+    // file as the default user. Without its rights every MULTI of the file is refused on a restart, and what it wrote lost.
+    'user default off resetpass ~* &* +@all',
     `user services on #${hashCredential(users.servicesPassword)} ~* &* +@all`,
     enqueue.join(' '),
     '',

@@ -1,3 +1,4 @@
+import { ContextStartError, LauncherGoneError } from '#lib/context'
 import { PermanentError } from '#lib/runtime'
 import { UnrecoverableError } from 'bullmq'
 import { describe, expect, test } from 'vitest'
@@ -11,6 +12,8 @@ function attempt(facts: Partial<Attempt>): Attempt {
 function ended(end: object): Partial<Attempt> {
   return { end: end as NonNullable<Attempt['end']> }
 }
+
+const cut = (outcome: string) => judge(attempt(ended({ outcome, error: { type: outcome, message: '' } })))
 
 describe('the outcome of an attempt', () => {
   test('a completed attempt gives its result', () => {
@@ -48,14 +51,30 @@ describe('the outcome of an attempt', () => {
     })
   })
 
-  test('an attempt cut by a shutdown is interrupted, whatever its context said', () => {
-    const verdict = judge(
-      attempt({
-        signal: AbortSignal.abort('the worker is shutting down'),
-        ...ended({ outcome: 'cancelled' }),
-      }),
-    )
-    expect(verdict).toMatchObject({ outcome: 'interrupted', permanent: false })
+  test('an attempt that was cut short is what its context says, and only a cancelled one is over', () => {
+    expect(cut('interrupted')).toMatchObject({ outcome: 'interrupted', permanent: false })
+    expect(cut('cancelled')).toMatchObject({ outcome: 'cancelled', permanent: true })
+  })
+
+  test.each([
+    ['interrupted', { outcome: 'interrupted', permanent: false }],
+    ['the caller asked', { outcome: 'cancelled', permanent: true }],
+  ])('an attempt aborted with "%s" before a context ran is %o', (reason, verdict) => {
+    const signal = AbortSignal.abort(reason)
+    expect(judge(attempt({ signal, error: reason }))).toMatchObject(verdict)
+  })
+
+  test.each([new LauncherGoneError(), new ContextStartError('no memory')])(
+    'a host that starts no context interrupts the attempt: %s',
+    (error) => {
+      expect(judge(attempt({ error }))).toMatchObject({ outcome: 'interrupted', permanent: false })
+    },
+  )
+
+  test('a result whose memory could not be kept is no result', () => {
+    const error = Object.assign(new Error('changed'), { type: 'memory-conflict' })
+    const verdict = judge(attempt({ error, ...ended({ outcome: 'completed', result: 1 }) }))
+    expect(verdict).toMatchObject({ outcome: 'failed', error: { type: 'memory-conflict' } })
   })
 
   test('an attempt that completed before a shutdown reached it keeps its result', () => {

@@ -1,4 +1,4 @@
-import { RedisConfig, TelemetryConfig } from '#lib/runtime'
+import { Level, RedisConfig, TelemetryConfig } from '#lib/runtime'
 import * as z from 'zod'
 
 /** What a worker reads from its environment (`TB_AGENT_TYPE`, `TB_SIDECAR_SOCKET`, …). */
@@ -24,7 +24,7 @@ export const Config = z.object({
   /** Contexts kept started for the next attempts. Default: 2, at most the slots. */
   spares: z.coerce.number().int().nonnegative().optional(),
   /** Overrides the cluster file's level for this run (`up --isolation`). */
-  isolation: z.enum(['thread', 'process', 'namespace']).optional(),
+  isolation: Level.optional(),
   /** How long running attempts may take to finish after the first signal, milliseconds. */
   drainMs: z.coerce.number().int().positive().default(10_000),
   /**

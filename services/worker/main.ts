@@ -1,5 +1,5 @@
 import { loadCluster } from '#lib/cluster'
-import { announceReady, createLog, loadConfig, readCredential, untilSignal } from '#lib/runtime'
+import { announceReady, createLog, loadConfig, untilSignal } from '#lib/runtime'
 import { openTelemetry } from '#lib/telemetry'
 import { Config } from './config.ts'
 import { openService } from './service.ts'
@@ -10,14 +10,8 @@ const log = createLog('worker').child({ agentType: config.agentType })
 /** Serves until a signal, or until the launcher is gone: the two end together. */
 async function serve(): Promise<void> {
   const cluster = await loadCluster(config.clusterFile)
-  const { endpoint, tokenFile } = config.telemetry
-  await using _telemetry = await openTelemetry({
-    service: 'worker',
-    environment: cluster.environment,
-    endpoint,
-    token: tokenFile && readCredential(tokenFile),
-    log,
-  })
+  const { environment } = cluster
+  await using _telemetry = await openTelemetry({ service: 'worker', environment, ...config.telemetry, log })
   await using service = await openService({ config, cluster, log })
   announceReady()
   log.info({ slots: service.slots, level: service.level }, 'worker ready')

@@ -158,6 +158,6 @@ describe('the command against a running cluster', () => {
     expect(all.map(({ name }) => name).toSorted()).toEqual(names.toSorted())
     for (const one of all) expect(one).toMatchObject({ slots: expect.any(Number), level: 'namespace' })
     const { stdout } = await cli(['agents'])
-    for (const name of names) expect(stdout).toMatch(new RegExp(`^${name} .*namespace$`, 'm'))
+    for (const name of names) expect(stdout).toMatch(new RegExp(`^${name} .* namespace `, 'm'))
   })
 })

@@ -182,6 +182,7 @@ function workerOptions(
     queue,
     redis,
     slots,
+    attempts: type.attempts,
     keepMs: memoryMaxAgeMs,
     drainMs: config.drainMs,
     lockMs: config.lockMs,

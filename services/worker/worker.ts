@@ -20,6 +20,8 @@ export interface WorkerOptions {
   queue: QueueRef
   redis: Redis
   slots: number
+  /** Attempts of a request at most. */
+  attempts: number
   /** How long a request's record is kept after its end, milliseconds. */
   keepMs: number
   /** How long a drain waits for running attempts, milliseconds. */
@@ -91,13 +93,15 @@ export class Worker implements AsyncDisposable {
   }
 
   async #process(job: Job, token: string, signal: AbortSignal): Promise<{ result: unknown }> {
-    const { parts, redis, queue, log, keepMs } = this.#options
+    const { parts, redis, queue, log, keepMs, attempts } = this.#options
     this.#active++
     try {
       const attempt = await runAttempt(begin(job, token, signal), parts)
       const verdict = await report(attempt, { redis, queue, log, keepMs })
       if (verdict.outcome === 'completed') return { result: verdict.result ?? null }
-      throw verdict.outcome === 'interrupted' ? await this.#handBack(job, token) : toBullError(verdict)
+      if (verdict.outcome === 'interrupted') throw await this.#handBack(job, token)
+      // A plain BullMQ producer names its own number of attempts: the agent type's is the most.
+      throw toBullError({ ...verdict, permanent: verdict.permanent || job.attemptsMade + 1 >= attempts })
     } finally {
       this.#active--
     }

@@ -107,6 +107,12 @@ describe('I5: a job that no producer signed never enters a context, and its reco
     expect(view.error!.message.length).toBeGreaterThan(20)
   })
 
+  test('a job of plain BullMQ is attempted no more often than its type says', async () => {
+    await using _worker = await world.openWorker('open')
+    const id = await world.addPlain('open', { input: { throws: 'plain' } }, { attempts: 50 })
+    expect(await world.ended(id)).toMatchObject({ outcome: 'failed', attempts: 2 })
+  })
+
   test('a job of plain BullMQ runs where its type accepts it, as nobody’s, and is not kept for ever', async () => {
     await using _worker = await world.openWorker('open')
     const id = await world.addPlain('open', { input: { n: 1 } })

@@ -20,7 +20,7 @@ test('a demo that is interrupted while it starts leaves no data directory behind
   await until('it has made its data directory', () => readdirSync(directory.path).length > 0)
   demo.kill('SIGINT')
   const [code] = (await once(demo, 'exit')) as [number]
-  expect(code).toBe(1)
+  expect(code).toBe(130)
   expect(await said).toContain('threadbound: interrupted')
   expect(readdirSync(directory.path)).toEqual([])
 })

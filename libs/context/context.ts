@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Log } from '#lib/runtime'
+import { inSpan } from '#lib/telemetry'
 import type {
   FromContext,
   FromLauncher,
@@ -150,7 +151,7 @@ export class Context implements AsyncDisposable {
     using stopper = new Stopper({ limits, signal, abort, kill: (by) => this.#tellEnd(by) })
     const message: ToContext = { t: 'run', ...attempt }
     const end = await this.#channel.converse('running', message)
-    await this.#end(stopper.endedBy ?? reasonFor(end), end)
+    await inSpan('context.free', {}, () => this.#end(stopper.endedBy ?? reasonFor(end), end))
     return conclude({ end, stoppedBy: stopper.stoppedBy, receipt: await this.#receipt(), bundle })
   }
 
@@ -248,8 +249,9 @@ export class Context implements AsyncDisposable {
   /** A context that closed its channel is ending by itself: its own end says more than our kill would. */
   async #end(by: Receipt['endedBy'], end?: End): Promise<void> {
     const { graceMs } = this.#options.limits
-    const timer = setTimeout(() => this.#tellEnd(by), end?.kind === 'closed' ? graceMs : 0)
-    if (end?.kind !== 'closed') this.#tellEnd(by)
+    const isEnding = end?.kind === 'closed'
+    if (!isEnding) this.#tellEnd(by)
+    const timer = isEnding ? setTimeout(() => this.#tellEnd(by), graceMs) : undefined
     await this.#ended.promise.catch(() => {})
     clearTimeout(timer)
   }

@@ -110,12 +110,16 @@ export async function run(attempt: Attempt, parts: AttemptParts): Promise<void> 
     await memory.save(attempt.end.memory)
 }
 
-/** Gives back what the attempt held. What fails here is a fact for the log, never a change of the outcome. */
+/**
+ * Gives back what the attempt still holds: a context that ran has ended with its run. What fails here is a fact for the
+ * log, never a change of the outcome.
+ */
 export async function release(attempt: Attempt, { sidecar }: AttemptParts): Promise<Attempt> {
-  const { context, grant: granted } = attempt
+  const { grant: granted } = attempt
+  const unused = attempt.end ? undefined : attempt.context
   const steps = [
     async () => granted && (await inSpan('revoke', {}, () => sidecar.end(granted))),
-    async () => context && (await inSpan('context.free', {}, () => context[Symbol.asyncDispose]())),
+    async () => unused && (await inSpan('context.free', {}, () => unused[Symbol.asyncDispose]())),
   ]
   const ended = await Promise.allSettled(steps.map((step) => step()))
   for (const { reason } of ended.filter((step) => step.status === 'rejected'))

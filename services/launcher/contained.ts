@@ -26,7 +26,6 @@ export interface ContainedOptions {
 type Acquire = Extract<ToLauncher, { t: 'acquire' }>
 /** What a spare may use beside its heap, from Node's start until an attempt enters. */
 const LOAD_BYTES = 160 * 2 ** 20
-const HEAP_FAILURE = /heap out of memory|FATAL ERROR: [^\n]*(?:Allocation failed|out of memory)/
 const SWEEPS = 50
 
 export class Contained {
@@ -182,7 +181,7 @@ export class Contained {
   #ownEnd(signal: string | null): Receipt['endedBy'] {
     if (this.#memory.exceeded) return 'out-of-memory'
     if (!signal) return 'exit'
-    return HEAP_FAILURE.test(this.#output.stderrTail) ? 'out-of-memory' : 'signal'
+    return this.#output.saysOutOfMemory ? 'out-of-memory' : 'signal'
   }
 
   #explain(error: Error): string {

@@ -3,6 +3,9 @@ import { StringDecoder } from 'node:string_decoder'
 
 type Stream = 'stdout' | 'stderr'
 const TAIL_CHARACTERS = 4096
+/** V8's last words for its heap and for its own bookkeeping, and those of C++: which comes where RLIMIT_DATA stops them is chance. */
+const OUT_OF_MEMORY =
+  /heap out of memory|FATAL ERROR: [^\n]*(?:Allocation failed|out of memory)|Fatal process out of memory|std::bad_alloc/
 
 /** A context's console: passed on as text up to a cap, the end of stderr kept to tell why a process ended. */
 export class Output {
@@ -22,6 +25,11 @@ export class Output {
     const decoder = new StringDecoder('utf8')
     from.on('error', () => {})
     from.on('data', (chunk: Buffer) => this.#take(stream, decoder, chunk))
+  }
+
+  /** True when a process that ended said that it had no memory left: then that is why it ended. */
+  get saysOutOfMemory(): boolean {
+    return OUT_OF_MEMORY.test(this.stderrTail)
   }
 
   #take(stream: Stream, decoder: StringDecoder, chunk: Buffer): void {

@@ -10,15 +10,19 @@ export interface InputFault {
 /** Judges an input; undefined: it fits. */
 export type InputCheck = (input: unknown) => InputFault | undefined
 
-/** All that checking one input may take. */
-const CHECK_MS = 250
+/** What may be taken at most, milliseconds. */
+export interface CheckLimits {
+  /** Checking one input. */
+  checkMs: number
+  /** Compiling one schema: 16,000 alternatives, as 256 KiB can hold, took 7 s. */
+  compileMs: number
+}
+const LIMITS: CheckLimits = { checkMs: 250, compileMs: 1000 }
 /** Keywords whose cost is not bounded by the size of the input alone. */
 const UNBOUNDED = new Set(['pattern', 'patternProperties', 'uniqueItems', 'contains', '$ref', '$dynamicRef'])
 
 /** Of a schema this long, characters, any keyword can cost more than its input is long. */
 const LARGE = 4096
-/** All that compiling one schema may take: 16,000 alternatives, as 256 KiB can hold, took 7 s. */
-const COMPILE_MS = 1000
 /** A busy machine may have been the reason. */
 const FAILURE_KEPT_MS = 60_000
 
@@ -27,16 +31,16 @@ const compiled = new Map<string, InputCheck | Error>()
 const KEPT = 200
 
 /**
- * The check for a JSON Schema (2020-12, as zod emits it), compiled once per content and within a second. Large schemas, and
+ * The check for a JSON Schema (2020-12, as zod emits it), compiled once per content, within `limits` (default: 1 s, 250 ms a check). Large schemas, and
  * those with regular expressions, `uniqueItems` or references, run under a time limit, because a crafted input could make
  * them take for ever.
  * @throws Error when the schema cannot be compiled; for a minute without trying again
  */
-export function inputCheck(schema: Record<string, unknown> | null): InputCheck {
+export function inputCheck(schema: Record<string, unknown> | null, limits = LIMITS): InputCheck {
   if (schema === null) return () => undefined
   const text = JSON.stringify(schema)
   const hash = createHash('sha256').update(text).digest('hex')
-  const known = compiled.get(hash) ?? remember(hash, tryCompile(schema, text.length))
+  const known = compiled.get(hash) ?? remember(hash, tryCompile(schema, text.length, limits))
   if (known instanceof Error) throw known
   return known
 }
@@ -48,15 +52,19 @@ function remember(hash: string, found: InputCheck | Error): InputCheck | Error {
   return found
 }
 
-function tryCompile(schema: Record<string, unknown>, length: number): InputCheck | Error {
+function tryCompile(
+  schema: Record<string, unknown>,
+  length: number,
+  limits: CheckLimits,
+): InputCheck | Error {
   try {
-    return runBounded(() => compile(schema, length), COMPILE_MS)
+    return runBounded(() => compile(schema, length, limits.checkMs), limits.compileMs)
   } catch (cause) {
     return new Error('the schema cannot be compiled', { cause })
   }
 }
 
-function compile(schema: Record<string, unknown>, length: number): InputCheck {
+function compile(schema: Record<string, unknown>, length: number, checkMs: number): InputCheck {
   const ajv = new Ajv2020({ strict: false, allErrors: false, validateFormats: false })
   const { $id: _, ...anonymous } = schema
   const validate: ValidateFunction = ajv.compile(anonymous)
@@ -64,10 +72,10 @@ function compile(schema: Record<string, unknown>, length: number): InputCheck {
   if (length <= LARGE && !mentions(schema, UNBOUNDED)) return judge
   return (input) => {
     try {
-      return runBounded(() => judge(input), CHECK_MS)
+      return runBounded(() => judge(input), checkMs)
     } catch (error) {
       if (!(error instanceof TooSlowError)) throw error
-      return { field: 'input', why: `checking it against the agent's schema took longer than ${CHECK_MS} ms` }
+      return { field: 'input', why: `checking it against the agent's schema took longer than ${checkMs} ms` }
     }
   }
 }

@@ -49,20 +49,16 @@ const alternatives = (count: number) => ({ anyOf: Array.from({ length: count }, 
 describe('no schema and no input can hold the producer up', () => {
   test('a schema that takes long to compile is refused in time, and at once the next time', () => {
     const schema = alternatives(13_000)
-    const before = performance.now()
-    expect(() => inputCheck(schema)).toThrow('cannot be compiled')
-    expect(performance.now() - before).toBeLessThan(3000)
-    const again = performance.now()
-    expect(() => inputCheck(schema)).toThrow('cannot be compiled')
-    expect(performance.now() - again).toBeLessThan(300)
+    const limits = { compileMs: 50, checkMs: 250 } // a fast machine compiles it within the default second
+    expect(() => inputCheck(schema, limits)).toThrow('cannot be compiled')
+    // Without a limit it would compile now: it is not tried again.
+    expect(() => inputCheck(schema, { ...limits, compileMs: 60_000 })).toThrow('cannot be compiled')
   })
 
   test('many alternatives for each of many items are cut short', () => {
     const schema = { type: 'array', items: alternatives(500) }
-    const judge = inputCheck(schema)
-    const before = performance.now()
-    expect(judge(Array.from({ length: 400_000 }, () => 499))?.why).toMatch(/longer than/)
-    expect(performance.now() - before).toBeLessThan(1500)
+    const judge = inputCheck(schema, { compileMs: 5000, checkMs: 50 })
+    expect(judge(Array.from({ length: 400_000 }, () => 499))?.why).toMatch(/longer than 50 ms/)
   })
 
   test.each<[string, Record<string, unknown>, unknown]>([
@@ -71,12 +67,10 @@ describe('no schema and no input can hold the producer up', () => {
     ['a reference that doubles', doubling(), nested(40)],
     ['unique items', { uniqueItems: true }, Array.from({ length: 60_000 }, (_, n) => ({ n }))],
   ])('%s is cut short', (_what, schema, input) => {
-    const started = performance.now()
     expect(inputCheck(schema)(input)).toMatchObject({
       field: 'input',
       why: expect.stringMatching(/longer than/),
     })
-    expect(performance.now() - started).toBeLessThan(1500)
   })
 
   test('the check works again after it was cut short', () => {

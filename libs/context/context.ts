@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Log } from '#lib/runtime'
 import { inSpan } from '#lib/telemetry'
 import type {
+  EndedBy,
   FromContext,
   FromLauncher,
   JsonSchema,
@@ -72,6 +73,8 @@ const MIB = 2 ** 20
 const CALLS = 1000
 /** V8's heap before the agent has loaded anything; the kernel's limit, which counts all, comes on top. */
 const EMPTY_HEAP_MIB = 16
+
+const heapMiBOf = ({ memoryBytes }: ContextLimits) => Math.ceil(memoryBytes / MIB) + EMPTY_HEAP_MIB
 
 /**
  * One context as its worker sees it. C1: one attempt enters it at most. C2: nothing that it says throws here.
@@ -158,7 +161,7 @@ export class Context implements AsyncDisposable {
   async #load(): Promise<void> {
     const { launcher, bundle, limits, permissions } = this.#options
     const load = {
-      heapMiB: Math.ceil(limits.memoryBytes / MIB) + EMPTY_HEAP_MIB,
+      heapMiB: heapMiBOf(limits),
       outputBytes: limits.outputBytes,
       childProcess: permissions.includes('child-process'),
       worker: permissions.includes('worker'),
@@ -242,12 +245,12 @@ export class Context implements AsyncDisposable {
     this.#options.launcher.forget(this.id)
   }
 
-  #tellEnd(by: Receipt['endedBy']): void {
+  #tellEnd(by: EndedBy): void {
     this.#options.launcher.send({ t: 'end', context: this.id, by })
   }
 
   /** A context that closed its channel is ending by itself: its own end says more than our kill would. */
-  async #end(by: Receipt['endedBy'], end?: End): Promise<void> {
+  async #end(by: EndedBy, end?: End): Promise<void> {
     const { graceMs } = this.#options.limits
     const isEnding = end?.kind === 'closed'
     if (!isEnding) this.#tellEnd(by)
@@ -258,7 +261,16 @@ export class Context implements AsyncDisposable {
 
   /** Without a launcher no one measures: then what we know ourselves. */
   async #receipt(): Promise<Receipt> {
-    return this.#ended.promise.catch(() => lostReceipt(this.id, this.#options, this.#identity))
+    const { launcher, limits } = this.#options
+    return this.#ended.promise.catch(async () =>
+      lostReceipt({
+        context: this.id,
+        level: launcher.level,
+        held: await launcher.opened,
+        asked: { ...limits, heapMiB: heapMiBOf(limits) },
+        identity: this.#identity,
+      }),
+    )
   }
 
   /** Ends the context, whatever it does. */
@@ -267,7 +279,7 @@ export class Context implements AsyncDisposable {
   }
 }
 
-function reasonFor(end: End): Receipt['endedBy'] {
+function reasonFor(end: End): EndedBy {
   if (end.kind !== 'violation') return 'released'
   return end.error instanceof OutputLimitError ? 'output-limit' : 'protocol-violation'
 }

@@ -5,21 +5,20 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import {
   type FromLauncher,
+  type HeldLimits,
   type LauncherConfig,
   type Level,
-  type MemoryMechanism,
   type ToLauncher,
   TRUSTED_FRAME_BYTES,
 } from '#lib/wire'
 import { LauncherGoneError, LevelUnavailableError } from './errors.ts'
 import { FramedSocket } from './framed-socket.ts'
 import { PRLIMIT, UNSHARE } from './levels/tools.ts'
+import { PROCESSES } from './levels/walls.ts'
 import { FromLauncherSchema } from './schemas.ts'
 
 /** The longest path of a unix socket, bytes. */
 const SOCKET_PATH_BYTES = 107
-/** A context may have so many processes and threads, where it has a uid of its own. */
-const PROCESSES = 256
 const CONTROL_FD = 3
 const MAIN = fileURLToPath(new URL('../../services/launcher/main.ts', import.meta.url))
 
@@ -43,11 +42,9 @@ export class LauncherLink implements AsyncDisposable {
   readonly #child: ChildProcess
   readonly #channel: FramedSocket
   readonly #handlers = new Map<string, (message: FromLauncher) => void>()
-  readonly #opened = Promise.withResolvers<MemoryMechanism>()
+  readonly #opened = Promise.withResolvers<HeldLimits>()
   readonly #closed = Promise.withResolvers<void>()
   #alive: NodeJS.Timeout | undefined
-  /** How this host holds memory limits. */
-  memoryBy: MemoryMechanism = 'rlimit-data'
   isClosed = false
 
   private constructor(child: ChildProcess, config: LauncherConfig) {
@@ -69,7 +66,7 @@ export class LauncherLink implements AsyncDisposable {
     const config = { t: 'config' as const, level, contextSocket, entry, aliveTimeoutMs }
     const link = new LauncherLink(spawnLauncher(), brokerSocket ? { ...config, brokerSocket } : config)
     try {
-      link.memoryBy = await link.#opened.promise
+      await link.opened
     } catch (error) {
       await link[Symbol.asyncDispose]()
       throw error
@@ -81,6 +78,11 @@ export class LauncherLink implements AsyncDisposable {
   /** The launcher's process id. */
   get pid(): number {
     return this.#child.pid ?? 0
+  }
+
+  /** What the launcher holds of every context. Rejects when the host cannot give the level. */
+  get opened(): Promise<HeldLimits> {
+    return this.#opened.promise
   }
 
   /** Resolves when the launcher is gone. */
@@ -104,7 +106,7 @@ export class LauncherLink implements AsyncDisposable {
   }
 
   #take(message: FromLauncher): void {
-    if (message.t === 'open') this.#opened.resolve(message.memoryBy)
+    if (message.t === 'open') this.#opened.resolve(message.held)
     else if (message.t === 'refused')
       this.#opened.reject(new LevelUnavailableError(this.level, message.message))
     else this.#handlers.get(message.context)?.(message)

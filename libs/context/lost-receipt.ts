@@ -1,22 +1,28 @@
-import type { Receipt } from '#lib/wire'
-import type { ContextOptions } from './context.ts'
+import type { HeldLimits, Level, Receipt } from '#lib/wire'
+import { limitsInForce } from './limits-in-force.ts'
+
+/** All that is known of a context whose launcher is gone. */
+export interface LostContext {
+  context: string
+  level: Level
+  held: HeldLimits
+  asked: Parameters<typeof limitsInForce>[1]
+  /** Absent when it had not been started. */
+  identity: { pid: number; uid: number } | undefined
+}
 
 /** The receipt of a context whose launcher was gone before it could give one: nothing measured but our own clock. */
-export function lostReceipt(
-  context: string,
-  { launcher, limits }: ContextOptions,
-  identity: { pid: number; uid: number } = { pid: 0, uid: 0 },
-): Receipt {
-  const { memoryBytes, timeoutMs } = limits
+export function lostReceipt({ context, level, held, asked, identity }: LostContext): Receipt {
   const now = Date.now()
   return {
     context,
-    level: launcher.level,
+    level,
     reuse: 0,
-    pid: identity.pid,
-    uid: identity.uid,
-    limits: { memoryBytes, memoryBy: launcher.memoryBy, timeoutMs },
+    pid: identity?.pid ?? 0,
+    uid: identity?.uid ?? 0,
+    limits: limitsInForce(held, asked),
     peakBytes: null,
+    overshootBytes: null,
     cpuMs: null,
     startedAt: now,
     readyAt: null,
@@ -25,6 +31,6 @@ export function lostReceipt(
     endedBy: 'worker-gone',
     exitCode: null,
     signal: null,
-    leftOver: 0,
+    leftOver: { processes: null, ipcObjects: null },
   }
 }

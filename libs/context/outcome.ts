@@ -36,7 +36,7 @@ export function conclude(facts: Facts): AttemptEnd {
 
 function cutShort({ stoppedBy, receipt }: Facts): Judgement | undefined {
   const timedOut = stoppedBy === 'timeout' || receipt.endedBy === 'timeout'
-  if (timedOut) return problem('timed-out', 'timed-out', `longer than ${receipt.limits.timeoutMs} ms`)
+  if (timedOut) return problem('timed-out', 'timed-out', `longer than ${receipt.limits.timeMs.value} ms`)
   if (!stoppedBy) return undefined
   return problem(stoppedBy, stoppedBy, `the attempt was ${stoppedBy}`)
 }
@@ -68,7 +68,7 @@ function ended({ receipt }: Facts): Judgement {
     case 'worker-gone':
       return problem('interrupted', 'interrupted', 'the launcher ended during the attempt')
     case 'out-of-memory':
-      return problem('out-of-memory', 'out-of-memory', `more than ${receipt.limits.memoryBytes} bytes`)
+      return problem('out-of-memory', 'out-of-memory', `more than ${receipt.limits.memoryBytes.value} bytes`)
     case 'output-limit':
       return problem('failed', 'output-limit', 'more console output than is allowed')
     case 'exit':

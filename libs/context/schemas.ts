@@ -1,6 +1,15 @@
 import * as z from 'zod'
 import { Level } from '#lib/runtime'
-import type { FromContext, FromLauncher, LauncherConfig, Receipt, ToLauncher } from '#lib/wire'
+import type {
+  EndedBy,
+  FromContext,
+  FromLauncher,
+  HeldLimits,
+  LauncherConfig,
+  LimitInForce,
+  Receipt,
+  ToLauncher,
+} from '#lib/wire'
 
 /** What each message must look like. A context's are judged by its worker, so that a context loads no schema. */
 
@@ -58,9 +67,18 @@ export const FromContextSchema: z.ZodType<FromContext> = z.discriminatedUnion('t
   }),
 ])
 
-const memoryBy = z.enum(['cgroup-v2', 'cgroup-v1', 'rlimit-data'])
+const memoryBy = z.enum(['cgroup-v2', 'cgroup-v1', 'rlimit-data', 'heap-limit'])
+const limit = <By extends string>(...by: [By, ...By[]]): z.ZodType<LimitInForce<By>> =>
+  z.strictObject({ value: z.number(), by: z.enum(by) })
+const held = {
+  processes: limit('cgroup-v2', 'cgroup-v1', 'rlimit-nproc').nullable(),
+  openFiles: limit('rlimit-nofile').nullable(),
+  diskBytes: limit('tmpfs', 'landlock', 'own-uid').nullable(),
+  cpuWeight: limit('cgroup-v2', 'cgroup-v1', 'nice').nullable(),
+}
+const heldLimits: z.ZodType<HeldLimits> = z.strictObject({ memoryBy, ...held })
 const contextId = z.string().regex(/^[a-z0-9-]{1,64}$/)
-const endedBy: z.ZodType<Receipt['endedBy']> = z.enum([
+const endedBy: z.ZodType<EndedBy> = z.enum([
   'exit',
   'released',
   'timeout',
@@ -113,8 +131,15 @@ const receipt: z.ZodType<Receipt> = z.strictObject({
   reuse: count,
   pid: z.int(),
   uid: z.int(),
-  limits: z.strictObject({ memoryBytes: z.number(), memoryBy, timeoutMs: z.number() }),
+  limits: z.strictObject({
+    memoryBytes: z.strictObject({ value: z.number(), by: memoryBy }),
+    heapBytes: limit('v8'),
+    timeMs: limit('launcher'),
+    outputBytes: limit('worker'),
+    ...held,
+  }),
   peakBytes: z.number().nullable(),
+  overshootBytes: z.number().nullable(),
   cpuMs: z.number().nullable(),
   startedAt: z.number(),
   readyAt: z.number().nullable(),
@@ -123,12 +148,12 @@ const receipt: z.ZodType<Receipt> = z.strictObject({
   endedBy,
   exitCode: z.int().nullable(),
   signal: z.string().nullable(),
-  leftOver: count,
+  leftOver: z.strictObject({ processes: count.nullable(), ipcObjects: count.nullable() }),
 })
 
 /** What a launcher tells its worker. */
 export const FromLauncherSchema: z.ZodType<FromLauncher> = z.discriminatedUnion('t', [
-  z.strictObject({ t: z.literal('open'), level: Level, memoryBy }),
+  z.strictObject({ t: z.literal('open'), level: Level, held: heldLimits }),
   z.strictObject({ t: z.literal('refused'), message: z.string() }),
   z.strictObject({ t: z.literal('started'), context: contextId, pid: z.int(), uid: z.int() }),
   z.strictObject({ t: z.literal('start-failed'), context: contextId, message: z.string() }),

@@ -1,4 +1,4 @@
-import type { Receipt } from '#lib/wire'
+import type { EndedBy } from '#lib/wire'
 import type { ContextLimits } from './context.ts'
 
 /** Why an attempt was cut short. */
@@ -14,7 +14,7 @@ export interface StopperOptions {
   /** {@link abortedBy} reads its reason. An interrupted attempt does not count as the request's fault. */
   signal: AbortSignal
   abort(reason: StoppedBy): void
-  kill(by: Receipt['endedBy']): void
+  kill(by: EndedBy): void
 }
 
 /** Cuts an attempt short at its timeout or when its caller says so: first the agent is told, after the grace it is killed. */
@@ -36,7 +36,7 @@ export class Stopper implements Disposable {
   }
 
   /** The receipt's word for why it was stopped. */
-  get endedBy(): Receipt['endedBy'] | undefined {
+  get endedBy(): EndedBy | undefined {
     return this.stoppedBy && (this.stoppedBy === 'timeout' ? 'timeout' : 'aborted')
   }
 

@@ -41,12 +41,37 @@ export const attribute = {
   /** From 1. */
   attempt: 'threadbound.attempt',
   outcome: 'threadbound.outcome',
+  /** From here on: the receipt, what launcher, kernel and worker measured of the attempt's context. */
   contextId: 'threadbound.context.id',
   contextLevel: 'threadbound.context.level',
+  /** Attempts that were in the context before: 0. */
   contextReuse: 'threadbound.context.reuse',
+  contextPid: 'threadbound.context.pid',
+  /** Outside of any user namespace. */
+  contextUid: 'threadbound.context.uid',
+  /** What ended the context: `released`, `timeout`, `out-of-memory`, … */
+  contextEndedBy: 'threadbound.context.ended_by',
+  contextExitCode: 'threadbound.context.exit_code',
+  contextSignal: 'threadbound.context.signal',
+  /** Highest memory above the empty context, bytes. */
+  peakBytes: 'threadbound.context.peak_bytes',
+  /** What of the peak lay above the limit, bytes. */
+  overshootBytes: 'threadbound.context.overshoot_bytes',
+  /** Processor time of the context and all that it started, milliseconds. */
+  cpuMs: 'threadbound.context.cpu_ms',
+  /** Milliseconds since the epoch, as are the next three. */
+  contextStartedAt: 'threadbound.context.started_at',
+  contextReadyAt: 'threadbound.context.ready_at',
+  contextAcquiredAt: 'threadbound.context.acquired_at',
+  contextEndedAt: 'threadbound.context.ended_at',
+  /** Processes that outlived the kill: 0. */
+  leftOverProcesses: 'threadbound.context.left_over.processes',
+  /** System V objects that outlived it: 0. */
+  leftOverIpcObjects: 'threadbound.context.left_over.ipc_objects',
+  /** One attribute for each limit, `<value> <mechanism>`: `…limit.memoryBytes` is `50000000 cgroup-v2`. */
+  contextLimit: 'threadbound.context.limit',
   /** Milliseconds from enqueue to the attempt's start. */
   queueWaitMs: 'threadbound.queue.wait_ms',
-  peakBytes: 'threadbound.context.peak_bytes',
   secretName: 'threadbound.secret.name',
   secretGeneration: 'threadbound.secret.generation',
   secretCached: 'threadbound.secret.cached',

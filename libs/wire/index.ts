@@ -16,3 +16,4 @@ export {
   TRUSTED_FRAME_BYTES,
 } from './frame.ts'
 export type * from './messages.ts'
+export type * from './receipt.ts'

@@ -1,4 +1,5 @@
 /** What context and worker (descriptor 3), and worker and launcher, say to each other. Types alone: a context loads them for nothing. */
+import type { EndedBy, HeldLimits, Level, Receipt } from './receipt.ts'
 
 /** A JSON Schema 2020-12, as zod emits it. */
 export type JsonSchema = Record<string, unknown>
@@ -65,46 +66,6 @@ export type FromContext =
   | { t: 'result'; value: unknown; memory?: unknown }
   | { t: 'failed'; error: WireError; permanent?: boolean }
 
-/** Isolation level. */
-export type Level = 'thread' | 'process' | 'namespace'
-
-/** How the memory limit was held. */
-export type MemoryMechanism = 'cgroup-v2' | 'cgroup-v1' | 'rlimit-data'
-
-/** What launcher, kernel and worker measured of a context; nothing in it is the context's own claim. Times: ms since the epoch. */
-export interface Receipt {
-  context: string
-  level: Level
-  /** Attempts that had entered this process before this one, as the launcher counted: 0. */
-  reuse: number
-  pid: number
-  /** Uid outside of any user namespace. */
-  uid: number
-  limits: { memoryBytes: number; memoryBy: MemoryMechanism; timeoutMs: number }
-  /** Highest memory charged above the empty context; null where the kernel does not tell. */
-  peakBytes: number | null
-  cpuMs: number | null
-  startedAt: number
-  readyAt: number | null
-  acquiredAt: number | null
-  endedAt: number
-  /** What ended it: it exited by itself, our kill after its result, its time, its memory, a violation, or the worker's end. */
-  endedBy:
-    | 'exit'
-    | 'released'
-    | 'timeout'
-    | 'out-of-memory'
-    | 'aborted'
-    | 'protocol-violation'
-    | 'output-limit'
-    | 'worker-gone'
-    | 'signal'
-  exitCode: number | null
-  signal: string | null
-  /** Processes that outlived the kill and had to be killed again: 0. */
-  leftOver: number
-}
-
 /** Limits that hold from a context's first instruction. */
 export interface LoadLimits {
   /** JS heap, MiB. */
@@ -141,12 +102,12 @@ export interface ContextPreamble {
 export type ToLauncher =
   | { t: 'start'; context: string; limits: LoadLimits }
   | { t: 'acquire'; context: string; memoryBytes: number; timeoutMs: number; graceMs: number }
-  | { t: 'end'; context: string; by: Receipt['endedBy'] }
+  | { t: 'end'; context: string; by: EndedBy }
   | { t: 'alive' }
 
 /** Launcher to worker. */
 export type FromLauncher =
-  | { t: 'open'; level: Level; memoryBy: MemoryMechanism }
+  | { t: 'open'; level: Level; held: HeldLimits }
   | { t: 'refused'; message: string }
   | { t: 'started'; context: string; pid: number; uid: number }
   | { t: 'start-failed'; context: string; message: string }

@@ -10,11 +10,13 @@ const Attempt = z.object({
   runMs: z.number(),
   error: z.object({ type: z.string(), message: z.string() }).optional(),
 })
+const Limit = z.object({ value: z.number(), by: z.string() }).nullish().catch(undefined)
 const Measures = z.object({
   cpuMs: z.number().nullish().catch(undefined),
   uid: z.number().optional().catch(undefined),
+  overshootBytes: z.number().nullish().catch(undefined),
   limits: z
-    .object({ memoryBytes: z.number(), memoryBy: z.string(), timeoutMs: z.number() })
+    .object({ memoryBytes: Limit, processes: Limit, openFiles: Limit, cpuWeight: Limit })
     .optional()
     .catch(undefined),
 })
@@ -46,16 +48,28 @@ function attemptsText({ attemptRecords }: RequestView): string {
 
 function receiptText({ receipt }: RequestView): string {
   if (!receipt) return ''
-  const { cpuMs, uid, limits } = Measures.parse(receipt)
-  const memory = limits && ` of ${megabytes(limits.memoryBytes)}, held by ${limits.memoryBy}`
+  const { cpuMs, uid, limits, overshootBytes } = Measures.parse(receipt)
+  const memory =
+    limits?.memoryBytes && ` of ${megabytes(limits.memoryBytes.value)}, held by ${limits.memoryBytes.by}`
+  const over = overshootBytes ? `, ${megabytes(overshootBytes)} above it` : ''
+  const counted = [
+    held('processes', limits?.processes),
+    held('open files', limits?.openFiles),
+    held('CPU weight', limits?.cpuWeight),
+  ]
   return facts([
     ['receipt', `context ${receipt.context}, level ${receipt.level}, entered ${receipt.reuse} times before`],
     ['process', `pid ${receipt.pid}${uid === undefined ? '' : `, uid ${uid}`}, ended by: ${receipt.endedBy}`],
-    ['memory', receipt.peakBytes === null ? undefined : `${megabytes(receipt.peakBytes)}${memory ?? ''}`],
+    [
+      'memory',
+      receipt.peakBytes === null ? undefined : `${megabytes(receipt.peakBytes)}${memory ?? ''}${over}`,
+    ],
+    ['limits', counted.filter(Boolean).join(', ') || undefined],
     ['CPU time', typeof cpuMs === 'number' ? formatDuration(cpuMs) : undefined],
   ])
 }
 
 const resultText = ({ outcome, result }: RequestView) => (outcome === 'completed' ? jsonText(result, 2) : '')
+const held = (name: string, limit: z.infer<typeof Limit>) => limit && `${limit.value} ${name} by ${limit.by}`
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`
 const duration = (ms: number | undefined) => (ms === undefined ? undefined : formatDuration(ms))

@@ -1,7 +1,13 @@
 import type { ChildProcess } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { ContextMemory, MemoryKeeper, StartCommand, Walls } from '#lib/context'
-import type { FromLauncher, Receipt, ToLauncher } from '#lib/wire'
+import {
+  type ContextMemory,
+  limitsInForce,
+  type MemoryKeeper,
+  type StartCommand,
+  type Walls,
+} from '#lib/context'
+import type { EndedBy, FromLauncher, Receipt, ToLauncher } from '#lib/wire'
 import { Output } from './output.ts'
 import { cpuMsOf, isAlive, killProcess, killUid, processesOf, signalBehind } from './processes.ts'
 import type { Room } from './room.ts'
@@ -37,7 +43,7 @@ export class Contained {
   #pid = 0
   #acquired: { at: number; by: Acquire } | undefined
   #acquires = 0
-  #endedBy: Receipt['endedBy'] | undefined
+  #endedBy: EndedBy | undefined
   #cpuMs: number | null = null
   #timer: NodeJS.Timeout | undefined
   /** Resolves when the context and everything it started is gone and told. */
@@ -81,7 +87,7 @@ export class Contained {
   }
 
   /** Kills it; the first reason counts. */
-  end(by: Receipt['endedBy']): void {
+  end(by: EndedBy): void {
     if (this.#endedBy) return
     this.#endedBy = by
     clearTimeout(this.#timer)
@@ -152,6 +158,9 @@ export class Contained {
 
   #receipt(child: ChildProcess, leftOver: number): Receipt {
     const { start, walls, memory, uid } = this.#options
+    const { memoryBytes = 0, timeoutMs = 0 } = this.#acquired?.by ?? {}
+    const asked = { ...start.limits, memoryBytes, timeoutMs }
+    const peak = this.#memory.peakBytes
     const signal = child.signalCode ?? (walls.level === 'namespace' ? signalBehind(child.exitCode) : null)
     return {
       context: start.context,
@@ -159,12 +168,9 @@ export class Contained {
       reuse: Math.max(0, this.#acquires - 1),
       pid: this.#pid,
       uid,
-      limits: {
-        memoryBytes: this.#acquired?.by.memoryBytes ?? 0,
-        memoryBy: memory.mechanism,
-        timeoutMs: this.#acquired?.by.timeoutMs ?? 0,
-      },
-      peakBytes: this.#memory.peakBytes,
+      limits: limitsInForce({ memoryBy: memory.mechanism, ...walls.held }, asked),
+      peakBytes: peak,
+      overshootBytes: peak === null ? null : Math.max(0, peak - asked.memoryBytes),
       cpuMs: this.#cpuMs,
       startedAt: this.#startedAt,
       readyAt: null,
@@ -173,12 +179,12 @@ export class Contained {
       endedBy: this.#endedBy ?? this.#ownEnd(signal),
       exitCode: signal ? null : child.exitCode,
       signal,
-      leftOver,
+      leftOver: { processes: leftOver, ipcObjects: null },
     }
   }
 
   /** What ended a context that we did not end. */
-  #ownEnd(signal: string | null): Receipt['endedBy'] {
+  #ownEnd(signal: string | null): EndedBy {
     if (this.#memory.exceeded) return 'out-of-memory'
     if (!signal) return 'exit'
     return this.#output.saysOutOfMemory ? 'out-of-memory' : 'signal'

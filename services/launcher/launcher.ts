@@ -31,7 +31,7 @@ export class Launcher implements AsyncDisposable {
     this.#memory = openMemory()
     this.#walls = openWalls(config, this.#room, this.#uids !== undefined)
     this.#alive()
-    tell({ t: 'open', level: config.level, memoryBy: this.#memory.mechanism })
+    tell({ t: 'open', level: config.level, held: { memoryBy: this.#memory.mechanism, ...this.#walls.held } })
   }
 
   /** Does what one message asks; what cannot be done is told, not thrown. */

@@ -7,6 +7,7 @@ import type { Job } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { Attempt } from './attempt.ts'
 import { judge, type Verdict } from './outcome.ts'
+import { receiptAttributes } from './receipt-attributes.ts'
 
 /** Where an attempt's record goes and how long it is kept, milliseconds. */
 export interface ReportOptions {
@@ -62,16 +63,12 @@ function recordOf(attempt: Attempt, { outcome, error }: Verdict, availableAtMs: 
 
 /** An attempt that is handed back throws nothing that BullMQ would call a failure: its span says so here. */
 function describeOnSpan({ attempt, outcome, queuedMs, error, receipt }: AttemptRecord): void {
-  const { context, level, reuse, peakBytes } = (receipt ?? {}) as Partial<Receipt>
   const facts = {
     [attribute.attempt]: attempt,
     [attribute.outcome]: outcome,
     [attribute.queueWaitMs]: queuedMs,
     [attribute.errorType]: error?.type,
-    [attribute.contextId]: context,
-    [attribute.contextLevel]: level,
-    [attribute.contextReuse]: reuse,
-    [attribute.peakBytes]: peakBytes ?? undefined,
+    ...(receipt ? receiptAttributes(receipt as Receipt) : {}),
   }
   const span = trace.getActiveSpan()?.setAttributes(facts)
   if (outcome !== 'completed') span?.setStatus({ code: SpanStatusCode.ERROR })

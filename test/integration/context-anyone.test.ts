@@ -22,7 +22,7 @@ describe.runIf(levels.includes('namespace') && reachable())('I2 and I3 without r
       'out-of-memory',
       'out-of-memory',
     ])
-    expect(plain!.receipt).toMatchObject({ uid: UID, limits: { memoryBy: 'rlimit-data' } })
+    expect(plain!.receipt).toMatchObject({ uid: UID, limits: { memoryBytes: { by: 'rlimit-data' } } })
     for (const end of [buffers!, heap!]) expect(end.receipt.peakBytes ?? 0).toBeLessThanOrEqual(60e6)
   })
 })

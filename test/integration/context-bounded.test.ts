@@ -142,7 +142,7 @@ describe.each(levels)('I2 bounded, at level %s', (level) => {
     await using world = await openWorld({ level, source: HOSTILE, permissions: ['child-process'] })
     const { outcome, receipt, error } = await world.run({ do: 'spawn' })
     expect([outcome, error]).toEqual(['completed', undefined])
-    expect(receipt.leftOver).toBe(0)
+    expect(receipt.leftOver.processes).toBe(0)
     if (process.getuid!() === 0) expect(aliveOf(receipt.uid)).toEqual([])
   })
 

@@ -48,8 +48,12 @@ describe.each(levels)('I1 fresh, at level %s', (level) => {
   test('a receipt says what held', async () => {
     await using world = await openWorld({ level, source: agentOf('Buffer.alloc(20e6, 1); return 1') })
     const { receipt } = await world.run({})
-    expect(receipt).toMatchObject({ level, reuse: 0, endedBy: 'released', leftOver: 0 })
-    expect(receipt.limits).toMatchObject({ memoryBytes: 50e6, timeoutMs: 10_000 })
+    expect(receipt).toMatchObject({ level, reuse: 0, endedBy: 'released', leftOver: { processes: 0 } })
+    expect(receipt.limits).toMatchObject({
+      memoryBytes: { value: 50e6 },
+      timeMs: { value: 10_000, by: 'launcher' },
+    })
+    expect(receipt.overshootBytes).toBe(0)
     expect(receipt.peakBytes).toBeGreaterThan(15e6)
     expect(receipt.readyAt).toBeGreaterThanOrEqual(receipt.startedAt)
   })

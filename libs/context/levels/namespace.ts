@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { LoadLimits } from '#lib/wire'
 import { seccompFilter } from './seccomp.ts'
 import { BWRAP, LDD } from './tools.ts'
-import { nodeArguments, type StartCommand, TMPFS_BYTES, type Walls } from './walls.ts'
+import { nodeArguments, PROCESSES, type StartCommand, TMPFS_BYTES, type Walls } from './walls.ts'
 
 /** Where node lies inside. */
 const INSIDE = '/node'
@@ -25,12 +25,19 @@ export interface NamespaceHost {
 /** Level `namespace`: bubblewrap with every namespace, an allow-list of binds and a seccomp filter. */
 export class NamespaceWalls implements Walls {
   readonly level = 'namespace'
+  readonly held: Walls['held']
   readonly #host: NamespaceHost
   readonly #argsFile: string
   readonly #filterFile: string
 
   constructor(host: NamespaceHost) {
     this.#host = host
+    this.held = {
+      processes: host.ownUid ? { value: PROCESSES, by: 'rlimit-nproc' } : null,
+      openFiles: null,
+      diskBytes: { value: 2 * TMPFS_BYTES, by: 'tmpfs' },
+      cpuWeight: null,
+    }
     this.#argsFile = join(host.folder, 'bwrap.args')
     this.#filterFile = join(host.folder, 'seccomp.bpf')
     writeFileSync(

@@ -1,8 +1,10 @@
-import type { Level, LoadLimits } from '#lib/wire'
+import type { HeldLimits, Level, LoadLimits } from '#lib/wire'
 
 /** How a context is started at one level. */
 export interface Walls {
   readonly level: Level
+  /** What the walls bound beside the memory. */
+  readonly held: Omit<HeldLimits, 'memoryBy'>
   /** What to spawn so that `node -` runs behind the walls. Opens what `fds` lists; the caller closes them. */
   command(limits: LoadLimits, uid: number): StartCommand
 }
@@ -18,6 +20,9 @@ export interface StartCommand {
   /** Where in the child's descriptors bubblewrap writes its status, if it does. */
   statusFd?: number
 }
+
+/** Processes and threads of a context, where it has a uid of its own. */
+export const PROCESSES = 256
 
 /** Bytes of each writable tmpfs; they are charged to the attempt like any memory. */
 export const TMPFS_BYTES = 8 * 2 ** 20

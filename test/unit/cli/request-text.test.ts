@@ -9,7 +9,12 @@ const receipt: Receipt = {
   pid: 7,
   peakBytes: 2_000_000,
   endedBy: 'released',
-  limits: { memoryBytes: 50_000_000, memoryBy: 'cgroup-v2', timeoutMs: 30_000 },
+  limits: {
+    memoryBytes: { value: 50_000_000, by: 'cgroup-v2' },
+    processes: { value: 128, by: 'cgroup-v2' },
+    openFiles: null,
+  },
+  overshootBytes: 300_000,
 }
 const view: RequestView = {
   id: 'echo.1',
@@ -26,7 +31,8 @@ test('a completed request shows outcome, receipt and result', () => {
   const text = requestText({ ...view, result: { said: 'hi' }, receipt })
   expect(text).toContain('outcome   completed')
   expect(text).toContain('context c1, level namespace, entered 0 times before')
-  expect(text).toContain('2.0 MB of 50.0 MB, held by cgroup-v2')
+  expect(text).toContain('2.0 MB of 50.0 MB, held by cgroup-v2, 0.3 MB above it')
+  expect(text).toContain('128 processes by cgroup-v2')
   expect(text).toContain('"said": "hi"')
 })
 

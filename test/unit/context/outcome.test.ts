@@ -10,11 +10,11 @@ const failed = (type: string, message: string, permanent = false): Facts['end'] 
 })
 const violation = (error: Error): Facts['end'] => ({ kind: 'violation', error })
 const setup = (facts: Partial<Facts>, receipt: Partial<Receipt> = {}) => {
-  const limits = { memoryBytes: 50, memoryBy: 'cgroup-v1' as const, timeoutMs: 100 }
+  const limits = { memoryBytes: { value: 50 }, timeMs: { value: 100 } }
   const all = { end: { kind: 'closed' } as const, stoppedBy: undefined, bundle: {} as any, ...facts }
   const { outcome, error } = conclude({
     ...all,
-    receipt: { endedBy: 'released', limits, ...receipt } as Receipt,
+    receipt: { endedBy: 'released', limits, ...receipt } as unknown as Receipt,
   })
   return [outcome, error?.type]
 }
@@ -32,8 +32,7 @@ describe('I2: how an attempt ended', () => {
   })
   test('a permanent failure stays one', () => {
     const end = failed('invalid-input', 'question: too long', true)
-    const limits = { memoryBytes: 1, memoryBy: 'cgroup-v1' as const, timeoutMs: 1 }
-    const receipt = { endedBy: 'released', limits } as Receipt
+    const receipt = { endedBy: 'released' } as Receipt
     expect(conclude({ end, stoppedBy: undefined, receipt, bundle: {} as any }).error?.permanent).toBe(true)
   })
   test('a broken protocol and too much output are different failures', () => {

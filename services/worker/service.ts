@@ -176,7 +176,7 @@ function workerOptions(
       : noSidecar
   const caller =
     producerUrl && apiKeyFile
-      ? openCaller({ url: producerUrl, apiKey: readCredential(apiKeyFile) })
+      ? parts.use(openCaller({ url: producerUrl, apiKey: readCredential(apiKeyFile), log }))
       : noCaller
   const { acceptUnsigned, name: agentType, timeoutMs, memoryMaxAgeMs } = type
   return {

@@ -85,6 +85,17 @@ export class ThreadboundClient {
     }
   }
 
+  /**
+   * Cancels a request, and gives it as it then is. One that waited has ended `cancelled`; one that runs has `cancelledAt`
+   * and ends within a second or so; one that has ended stays as it is.
+   */
+  async cancel<Result = unknown>(
+    id: string,
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<RequestView<Result>> {
+    return await this.#call({ method: 'DELETE', path: pathOf(id), isRepeatable: true, signal })
+  }
+
   /** Sends a request and gives its result. @throws RequestFailedError when it ends in another way than completed */
   async run<Result = unknown>(
     agent: string,

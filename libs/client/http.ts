@@ -2,7 +2,7 @@ import { ThreadboundError } from './errors.ts'
 
 /** One call of the producer. */
 export interface Call {
-  method: 'GET' | 'POST'
+  method: 'GET' | 'POST' | 'DELETE'
   path: string
   body?: unknown
   /** True when making the call twice does what once does. */

@@ -30,6 +30,8 @@ export interface RequestView<Result = unknown> {
   attempts: number
   traceId?: string
   enqueuedAt: number
+  /** When it was cancelled: it ends `cancelled`, unless an attempt that was running then completes first. */
+  cancelledAt?: number
   endedAt?: number
   queuedMs?: number
   runMs?: number

@@ -6,8 +6,18 @@
  * Q2 All keys of a queue carry one hash tag, and no two of (cluster, environment, agent type) share a key.
  * Q3 A Redis that may evict jobs, or is too old, is refused before it holds one.
  * Q4 A producer's command fails at once while Redis is away; it never waits in a queue of its own.
+ * Q5 A cancel lies on its job: no attempt of a cancelled request begins, whoever dies in between.
  */
 export { AttemptRecord, Outcome, readAttempts, recordAttempt } from './attempts.ts'
+export {
+  CANCELLED_REASON,
+  type Cancelled,
+  type Cancels,
+  cancelRequest,
+  latestCancel,
+  readCancelledAt,
+  readCancels,
+} from './cancel.ts'
 export { canonicalJson, hashJson, MAX_JSON_DEPTH } from './canonical.ts'
 export { openRedis, type RedisRole } from './connection.ts'
 export {
@@ -51,6 +61,7 @@ export {
   setMaxConcurrency,
 } from './queue.ts'
 export {
+  type FoundRequest,
   parseFailure,
   readRequest,
   type ReadRequestOptions,

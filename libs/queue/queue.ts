@@ -17,7 +17,7 @@ export const DEFAULT_EXPIRY_MS = 7 * 86_400_000
 /** Largest job, in bytes of its JSON: the producer's 1 MiB body and the envelope around it. */
 const MAX_JOB_BYTES = 2 ** 20 + 2 ** 17
 /** Events kept per queue: they hold results, and whoever waits re-reads the job, so few are enough. */
-const EVENTS_KEPT = 1000
+export const EVENTS_KEPT = 1000
 
 /** Which queue, over which connection. */
 export interface OpenQueueOptions {

@@ -2,11 +2,12 @@ import type { KeyObject } from 'node:crypto'
 import type { Job } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { readAttempts, type AttemptRecord, type Outcome } from './attempts.ts'
+import { CANCELLED_REASON, readCancelledAt } from './cancel.ts'
 import { PermanentError } from '#lib/runtime'
 import { UNSIGNED, verifyJob, type JobData } from './job.ts'
 import { type QueueRef } from './names.ts'
 import type { JobQueue, JobResult } from './queue.ts'
-import { traceIdOf } from './trace-id.ts'
+import { traceIdOf, traceparentOfJob } from './trace-id.ts'
 
 /** What can be said about a request. Times are milliseconds since the epoch. */
 export interface RequestView {
@@ -22,6 +23,8 @@ export interface RequestView {
   attempts: number
   traceId?: string
   enqueuedAt: number
+  /** When it was cancelled: it ends `cancelled`, unless an attempt that was running then completes first. */
+  cancelledAt?: number
   endedAt?: number
   /** How long the first attempt waited. */
   queuedMs?: number
@@ -49,17 +52,31 @@ export interface ReadRequestOptions {
   publicKey: KeyObject
 }
 
+/** A request as it is kept. */
+export interface FoundRequest {
+  view: RequestView
+  owner: RequestOwner
+  /** Of the span that enqueued it; not for callers to see. */
+  traceparent: string | undefined
+}
+
 /** A request and its owner; undefined when no such job is kept. Without a good signature its owner is `unsigned`. */
-export async function readRequest(
-  options: ReadRequestOptions,
-): Promise<{ view: RequestView; owner: RequestOwner } | undefined> {
+export async function readRequest(options: ReadRequestOptions): Promise<FoundRequest | undefined> {
   const { redis, queue, ref, id } = options
   // The state comes first: a job that ends in between is then shown as running with all it has, never as ended without its result.
   const state = await queue.getJobState(id)
   if (state === 'unknown') return undefined
-  const [job, records] = await Promise.all([queue.getJob(id), readAttempts(redis, ref, id)])
+  const [job, records, cancelledAt] = await Promise.all([
+    queue.getJob(id),
+    readAttempts(redis, ref, id),
+    readCancelledAt(redis, ref, id),
+  ])
   if (!job) return undefined
-  return { view: viewOf({ job, id, agent: ref.name, state, records }), owner: ownerOf(options, job.data) }
+  return {
+    view: viewOf({ job, id, agent: ref.name, state, records, cancelledAt }),
+    owner: ownerOf(options, job.data),
+    traceparent: traceparentOfJob(job),
+  }
 }
 
 interface Read {
@@ -68,10 +85,11 @@ interface Read {
   agent: string
   state: string
   records: AttemptRecord[]
+  cancelledAt: number | undefined
 }
 
 function viewOf(read: Read): RequestView {
-  const { job, records, id, agent } = read
+  const { job, records, id, agent, cancelledAt } = read
   const traceId = traceIdOf(job)
   const queuedMs =
     records[0]?.queuedMs ?? (job.processedOn === undefined ? undefined : job.processedOn - job.timestamp)
@@ -83,6 +101,7 @@ function viewOf(read: Read): RequestView {
     attempts: records.length || job.attemptsMade,
     ...(traceId ? { traceId } : {}),
     enqueuedAt: job.timestamp,
+    ...(cancelledAt === undefined ? {} : { cancelledAt }),
     ...(queuedMs === undefined ? {} : { queuedMs: Math.max(0, queuedMs) }),
     attemptRecords: records,
     metadata: isRecord(job.data?.metadata) ? job.data.metadata : {},
@@ -93,7 +112,8 @@ const isEnded = (state: string) => state === 'completed' || state === 'failed'
 const isRecord = (value: unknown): value is Record<string, string> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-function endOf({ job, state, records }: Read): Partial<RequestView> {
+function endOf(read: Read): Partial<RequestView> {
+  const { job, state, records } = read
   const last = records.at(-1)
   const completed = state === 'completed'
   const endedAt = job.finishedOn
@@ -101,18 +121,22 @@ function endOf({ job, state, records }: Read): Partial<RequestView> {
     last?.runMs ??
     (endedAt === undefined || job.processedOn === undefined ? undefined : endedAt - job.processedOn)
   return {
-    outcome: completed ? 'completed' : failedOutcome(job.failedReason, last),
-    ...(completed
-      ? { result: job.returnvalue?.result ?? null }
-      : { error: failureOf(job.failedReason, last) }),
+    ...(completed ? { outcome: 'completed', result: job.returnvalue?.result ?? null } : failureOf(read)),
     ...(endedAt === undefined ? {} : { endedAt }),
     ...(runMs === undefined ? {} : { runMs }),
     ...(last?.receipt ? { receipt: last.receipt } : {}),
   }
 }
 
+/** What was cancelled and did not complete is cancelled, whatever else ended its attempt meanwhile. */
+function failureOf({ job, records, cancelledAt }: Read): Pick<RequestView, 'outcome' | 'error'> {
+  if (cancelledAt !== undefined) return { outcome: 'cancelled', error: parseFailure(CANCELLED_REASON) }
+  const last = records.at(-1)
+  return { outcome: failedOutcome(job.failedReason, last), error: errorOf(job.failedReason, last) }
+}
+
 /** The last attempt's own words; without a record, what BullMQ was told. */
-function failureOf(reason: string | undefined, last: AttemptRecord | undefined) {
+function errorOf(reason: string | undefined, last: AttemptRecord | undefined) {
   if (isStalled(reason) || !last?.error) return parseFailure(reason)
   const { type, message } = last.error
   return { type, message }

@@ -4,7 +4,12 @@ interface Sent {
   opts?: { telemetry?: { metadata?: string } }
 }
 
-/** The trace id under which a job was sent: of the `send` span that enqueued it. */
+/** The traceparent under which a job was sent: of the `send` span that enqueued it. */
+export function traceparentOfJob(job: Sent): string | undefined {
+  return traceparentOfMetadata(job.opts?.telemetry?.metadata)
+}
+
+/** The trace id under which a job was sent. */
 export function traceIdOf(job: Sent): string | undefined {
-  return traceparentOfMetadata(job.opts?.telemetry?.metadata)?.slice(3, 35)
+  return traceparentOfJob(job)?.slice(3, 35)
 }

@@ -26,7 +26,7 @@ export function requestText(view: RequestView): string {
   const head = facts([
     ['request', view.id],
     ['agent', view.agent],
-    ['outcome', view.outcome ?? `${view.state}, not ended yet`],
+    ['outcome', view.outcome ?? `${view.state}, ${view.cancelledAt ? 'being cancelled' : 'not ended yet'}`],
     ['error', view.error && `${view.error.type}: ${view.error.message}`],
     ['attempts', view.attempts],
     ['queue wait', duration(view.queuedMs)],

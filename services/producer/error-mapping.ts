@@ -17,7 +17,7 @@ const FASTIFY: Record<string, () => ProblemError> = {
 export function problemOf(error: unknown): ProblemError {
   if (error instanceof ProblemError) return error
   if (isRedisUnavailable(error))
-    return new ProblemError('queue-unavailable', 'Redis does not answer; nothing was enqueued', {
+    return new ProblemError('queue-unavailable', 'Redis does not answer', {
       retryAfterS: 1,
     })
   if (error instanceof InvalidJobError)

@@ -1,5 +1,5 @@
 import type { ApiKey } from '#lib/http'
-import { agentTypeOf, readRequest, type RequestOwner, type RequestView } from '#lib/queue'
+import { agentTypeOf, type FoundRequest, readRequest, type RequestOwner, type RequestView } from '#lib/queue'
 import type { Producer } from './accept.ts'
 import type { ServedType } from './agent-types.ts'
 import type { EndWatch } from './end-watch.ts'
@@ -8,12 +8,17 @@ import { ProblemError } from './problem.ts'
 /** A waiting caller looks again at least this often, whatever the events said. */
 const LOOK_AGAIN_MS = 5000
 
+/** A request that a key may see, and where it lies. */
+export interface OwnRequest extends FoundRequest {
+  type: ServedType
+}
+
 /** What a key may see of a request. @throws ProblemError `not-found`, the same for an unknown id and for another tenant's */
-async function readOwn(producer: Producer, id: string, key: ApiKey): Promise<RequestView> {
+export async function readOwn(producer: Producer, id: string, key: ApiKey): Promise<OwnRequest> {
   const type = typeOf(producer, id)
   const found = type && (await readRequest({ ...producer, queue: type.queue, ref: type.ref, id }))
   if (!found || !mayRead(key, found.owner)) throw notFound(id)
-  return found.view
+  return { ...found, type }
 }
 
 export interface WaitOptions {
@@ -31,7 +36,7 @@ export async function readWhenEnded(
   options: WaitOptions,
 ): Promise<RequestView> {
   const { id, key, waitMs, signal } = options
-  const look = () => readOwn(producer, id, key)
+  const look = async () => (await readOwn(producer, id, key)).view
   const view = await look()
   if (view.state === 'ended' || waitMs === 0) return view
   await watch.listen(typeOf(producer, id)!)

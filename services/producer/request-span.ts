@@ -5,7 +5,7 @@ import { attribute, contextOf, tracer } from '#lib/telemetry'
 import { problemOf } from './error-mapping.ts'
 
 /**
- * Runs a route inside the server span `POST /v1/requests`. The traceparent of a worker's key is its parent, so a call
+ * Runs a route inside its server span, such as `POST /v1/requests`. The traceparent of a worker's key is its parent, so a call
  * between agents continues the trace; anybody else's is only linked, so nobody writes into a trace that is not theirs.
  */
 export async function inRequestSpan<T>(

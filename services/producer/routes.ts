@@ -8,6 +8,7 @@ import { parseDurationMs } from '#lib/runtime'
 import { attribute } from '#lib/telemetry'
 import { accept, type Producer } from './accept.ts'
 import { describeAgent } from './agents.ts'
+import { cancel } from './cancel.ts'
 import type { EndWatch } from './end-watch.ts'
 import { ProblemError } from './problem.ts'
 import { readWhenEnded } from './read.ts'
@@ -70,6 +71,14 @@ export function addRoutes(app: FastifyInstance, routed: Routed): void {
       signal: AbortSignal.any([routed.closing, goneSignal(reply)]),
     }),
   )
+  routes.delete('/v1/requests/:id', { schema: { params } }, async (request, reply) => {
+    const key = callerOf(request)
+    return await inRequestSpan({ request, reply, key }, async () => {
+      const view = await cancel(routed.producer, request.params.id, key)
+      void reply.code(view.state === 'ended' ? 200 : 202)
+      return view
+    })
+  })
   routes.get('/v1/agents', () =>
     Promise.all(routed.producer.types.all.map((type) => describeAgent(routed.producer.redis, type))),
   )

@@ -28,6 +28,8 @@ export interface Attempt {
   readonly job: Job
   readonly token: string
   readonly signal: AbortSignal
+  /** Aborts when the attempt has ended, however it did: what it still waits for is not wanted any more. */
+  readonly over: AbortController
   readonly startedAt: number
   readonly traceparent: string
   verified?: VerifiedJob
@@ -57,6 +59,7 @@ export function begin(job: Job, token: string, signal: AbortSignal): Attempt {
     job,
     token,
     signal,
+    over: new AbortController(),
     startedAt: Date.now(),
     traceparent: traceparentOf(span?.spanContext() ?? newTrace()),
   }
@@ -105,6 +108,7 @@ export async function run(attempt: Attempt, parts: AttemptParts): Promise<void> 
     traceparent,
     ...(memory.value === undefined ? {} : { memory: memory.value }),
   }
+  signal.throwIfAborted()
   attempt.end = await context!.run(task, parts.handlers(attempt), signal)
   if (attempt.end.outcome === 'completed' && attempt.end.memory !== undefined)
     await memory.save(attempt.end.memory)
@@ -115,7 +119,8 @@ export async function run(attempt: Attempt, parts: AttemptParts): Promise<void> 
  * log, never a change of the outcome.
  */
 export async function release(attempt: Attempt, { sidecar }: AttemptParts): Promise<Attempt> {
-  const { grant: granted } = attempt
+  const { grant: granted, over } = attempt
+  over.abort()
   const unused = attempt.end ? undefined : attempt.context
   const steps = [
     async () => granted && (await inSpan('revoke', {}, () => sidecar.end(granted))),

@@ -11,7 +11,7 @@ export type Handlers = AttemptEvents
 /** What is done with everything that a running context says. Ids come from the attempt, never from the context. */
 export function openHandlers(log: Log, caller: Caller) {
   return (attempt: Attempt): Handlers => {
-    const { job, traceparent, signal } = attempt
+    const { job, traceparent, signal, over } = attempt
     const lines = log.child({
       requestId: job.id,
       attempt: job.attemptsMade + 1,
@@ -28,7 +28,7 @@ export function openHandlers(log: Log, caller: Caller) {
           agentType,
           input,
           traceparent: below(traceparent, spanId),
-          signal,
+          signal: AbortSignal.any([signal, over.signal]),
           parent: { id: job.id!, job: job.data },
         }),
     }

@@ -53,9 +53,9 @@ export async function openService({ config, cluster, log }: ServiceOptions): Pro
   const slots = Math.min(type.maxConcurrency, config.slots ?? DEFAULT_SLOTS)
   const { pool, bundleHash, launcherGone } = await openPool({ config, cluster, type, slots, log }, parts)
   await publish({ cluster, type, queue, redis, slots, bundleHash }, await describe(pool, cluster, type))
-  const worker = parts.use(
-    await Worker.open(workerOptions({ config, type, queue, redis, slots, pool, log }, parts)),
-  )
+  const cancels = parts.adopt(await openRedis(config.redis, 'worker', { log }), (redis) => redis.disconnect())
+  const opening = { config, type, queue, redis, cancels, slots, pool, log }
+  const worker = parts.use(await Worker.open(workerOptions(opening, parts)))
   parts.use(openHeartbeat({ redis, queue, worker, pool, slots, level: type.isolation, log }))
   const open = parts.move()
   return { slots, level: type.isolation, launcherGone, [Symbol.asyncDispose]: () => open.disposeAsync() }
@@ -161,10 +161,11 @@ function workerOptions(
     type,
     queue,
     redis,
+    cancels,
     slots,
     pool,
     log,
-  }: Opening & { queue: QueueRef; redis: Redis; pool: ContextPool },
+  }: Opening & { queue: QueueRef; redis: Redis; cancels: Redis; pool: ContextPool },
   parts: AsyncDisposableStack,
 ): WorkerOptions {
   const publicKey = readPublicKey(config.publicKeyFile)
@@ -175,12 +176,13 @@ function workerOptions(
       : noSidecar
   const caller =
     producerUrl && apiKeyFile
-      ? openCaller({ url: producerUrl, apiKey: readCredential(apiKeyFile) })
+      ? parts.use(openCaller({ url: producerUrl, apiKey: readCredential(apiKeyFile), log }))
       : noCaller
   const { acceptUnsigned, name: agentType, timeoutMs, memoryMaxAgeMs } = type
   return {
     queue,
     redis,
+    cancels,
     slots,
     attempts: type.attempts,
     keepMs: memoryMaxAgeMs,

@@ -1,10 +1,12 @@
-import type { QueueRef } from '#lib/queue'
+import { CANCELLED_REASON, type QueueRef } from '#lib/queue'
 import { type Log, messageOf } from '#lib/runtime'
-import { bullTelemetry } from '#lib/telemetry'
+import { attribute, bullTelemetry } from '#lib/telemetry'
+import { trace } from '@opentelemetry/api'
 import { setTimeout as delay } from 'node:timers/promises'
-import { DelayedError, type Job, WaitingError, Worker as BullWorker } from 'bullmq'
+import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker as BullWorker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { type AttemptParts, begin, runAttempt } from './attempt.ts'
+import { CancelListener } from './cancel-listener.ts'
 import { toBullError } from './outcome.ts'
 import { report } from './report.ts'
 
@@ -15,10 +17,14 @@ const INTERRUPTED_RETRY_MS = 1_000
 const HAND_BACK_MS = 5_000
 /** The reason that libs/context reads as: not the request's fault. */
 const INTERRUPTED = 'interrupted'
+/** The reason of a request that its caller does not want any more. */
+const CANCELLED = 'cancelled'
 
 export interface WorkerOptions {
   queue: QueueRef
   redis: Redis
+  /** A connection of its own, over which cancels arrive. Disconnected when the worker ends. */
+  cancels: Redis
   slots: number
   /** Attempts of a request at most. */
   attempts: number
@@ -40,7 +46,8 @@ export interface WorkerOptions {
 export class Worker implements AsyncDisposable {
   readonly #bull: BullWorker
   readonly #options: WorkerOptions
-  #active = 0
+  readonly #running = new Set<Job>()
+  #cancels!: CancelListener
 
   private constructor(options: WorkerOptions) {
     this.#options = options
@@ -66,44 +73,48 @@ export class Worker implements AsyncDisposable {
   static async open(options: WorkerOptions): Promise<Worker> {
     const worker = new Worker(options)
     await worker.#bull.waitUntilReady()
+    worker.#cancels = await worker.#openCancels()
     worker.#bull.run().catch((error) => options.log.error({ error: messageOf(error) }, 'worker loop ended'))
     return worker
   }
 
   /** Attempts that run now. */
   get active(): number {
-    return this.#active
+    return this.#running.size
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const { drainMs, redis, log } = this.#options
     const closed = this.#bull.close()
     const cut = setTimeout(() => {
-      log.warn({ active: this.#active, drainMs }, 'drain deadline passed')
+      log.warn({ active: this.active, drainMs }, 'drain deadline passed')
       this.#bull.cancelAllJobs(INTERRUPTED)
     }, drainMs)
     const left = new AbortController()
     const late = delay(drainMs + HAND_BACK_MS, true, { signal: left.signal }).catch(() => false)
     if (await Promise.race([closed, late])) {
-      log.warn({ active: this.#active }, 'drain given up, jobs will stall')
+      log.warn({ active: this.active }, 'drain given up, jobs will stall')
       redis.disconnect()
     }
     clearTimeout(cut)
     left.abort()
+    await this.#cancels[Symbol.asyncDispose]()
   }
 
   async #process(job: Job, token: string, signal: AbortSignal): Promise<{ result: unknown }> {
     const { parts, redis, queue, log, keepMs, attempts } = this.#options
-    this.#active++
+    this.#running.add(job)
+    if (this.#cancels.wasHeard(job.id!)) this.#bull.cancelJob(job.id!, CANCELLED)
     try {
       const attempt = await runAttempt(begin(job, token, signal), parts)
       const verdict = await report(attempt, { redis, queue, log, keepMs })
       if (verdict.outcome === 'completed') return { result: verdict.result ?? null }
+      if (this.#cancels.wasHeard(job.id!)) throw new UnrecoverableError(CANCELLED_REASON)
       if (verdict.outcome === 'interrupted') throw await this.#handBack(job, token)
       // A plain BullMQ producer names its own number of attempts: the agent type's is the most.
       throw toBullError({ ...verdict, permanent: verdict.permanent || job.attemptsMade + 1 >= attempts })
     } finally {
-      this.#active--
+      this.#running.delete(job)
     }
   }
 
@@ -117,6 +128,7 @@ export class Worker implements AsyncDisposable {
       // Not ours any more: the stall check puts it back, or another worker has it already.
       this.#options.log.warn({ requestId: job.id, error: messageOf(error) }, 'job not handed back')
     }
+    if (this.#cancels.wasHeard(job.id!)) await this.#cancels.settle(job.id!)
     return isClosing ? new WaitingError() : new DelayedError()
   }
 
@@ -127,5 +139,24 @@ export class Worker implements AsyncDisposable {
       log.warn({ requestIds: ids }, 'lock lost')
       for (const id of ids) this.#bull.cancelJob(id, INTERRUPTED)
     })
+    this.#bull.on('failed', (job, error) => this.#attemptFailed(job, error))
+  }
+
+  /** BullMQ says so when the job has been moved, inside the span of the attempt: to its end, or back for another one. */
+  #attemptFailed(job: Job | undefined, error: Error): void {
+    if (!job) return
+    if (error.message !== CANCELLED_REASON) {
+      if (this.#cancels.wasHeard(job.id!)) void this.#cancels.settle(job.id!)
+      return
+    }
+    trace.getActiveSpan()?.setAttributes({ [attribute.outcome]: CANCELLED, [attribute.errorType]: CANCELLED })
+    this.#options.log.info({ requestId: job.id }, 'request ended cancelled')
+  }
+
+  #openCancels(): Promise<CancelListener> {
+    const { redis, queue, cancels: channel, log } = this.#options
+    const running = () => [...this.#running].map(({ id }) => id!)
+    const abort = (id: string) => this.#bull.cancelJob(id, CANCELLED)
+    return CancelListener.open({ redis, queue, channel, log, running, abort })
   }
 }

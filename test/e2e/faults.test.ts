@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { Queue } from 'bullmq'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ThreadboundClient } from '#lib/client'
+import { runCli } from '../support/cli.ts'
 import { startCluster, type TestCluster } from '../support/cluster.ts'
 
 const FILE = join(import.meta.dirname, '../support/faults/threadbound.yaml')
@@ -79,6 +80,27 @@ describe('I2 bounded: an agent that misbehaves ends typed and leaves the cluster
   })
 
   test('after all of them an ordinary request completes', stillWorks)
+})
+
+const cancel = (id: string) => runCli(['cancel', id, '--json', '--data', cluster.data])
+
+describe('threadbound cancel', () => {
+  test('ends a request that would spin for a minute, three times over', async () => {
+    const { id } = await client.enqueue('spins-on', {})
+    await expect.poll(async () => (await client.request(id)).state, { timeout: 20_000 }).toBe('running')
+    const { code, stdout } = await cancel(id)
+    const view = JSON.parse(stdout) as Ended
+    expect(view).toMatchObject({ id, outcome: 'cancelled', error: { type: 'cancelled' }, attempts: 1 })
+    expect(view.receipt ?? { leftOver: 0 }).toMatchObject({ leftOver: 0 })
+    expect(code).toBe(0)
+    expect(await client.request(id)).toEqual(view)
+  })
+
+  test('of a request that has completed leaves it, and exits 1', async () => {
+    const { id } = await run('prompt', { message: 'Hello there.' })
+    const { code, stdout } = await cancel(id)
+    expect([code, (JSON.parse(stdout) as Ended).outcome]).toEqual([1, 'completed'])
+  })
 })
 
 describe('a model provider that fails gives a typed outcome', () => {

@@ -23,6 +23,8 @@ export type Answer = { outcome: string; result?: unknown; error?: { type: string
  */
 export class Gates implements AsyncDisposable {
   readonly posted: Posted[] = []
+  /** Gates whose calls were cancelled, in order. */
+  readonly cancelled: unknown[] = []
   /** The next posts are refused with this status and body. */
   refuse: { status: number; body: string } | undefined
   /** The most attempts that ever waited at once. */
@@ -89,6 +91,7 @@ export class Gates implements AsyncDisposable {
         .writeHead(this.refuse.status, { 'content-type': 'application/problem+json' })
         .end(this.refuse.body)
     if (request.method === 'GET') return this.#wait(request.url!.split(/[/?]/)[3]!, response)
+    if (request.method === 'DELETE') return this.#cancel(request.url!.split('/')[3]!, response)
     const { agent, input, parent, idempotencyKey } = JSON.parse(body)
     const { authorization, traceparent } = request.headers
     const seen = { gate: input.gate, agent, parent, idempotencyKey, authorization }
@@ -97,8 +100,15 @@ export class Gates implements AsyncDisposable {
     response.end(JSON.stringify({ id: `other.${this.posted.length}` }))
   }
 
+  #gateOf = (id: string) => this.posted[Number(id.split('.')[1]) - 1]!.gate
+
+  #cancel(id: string, response: ServerResponse): void {
+    this.cancelled.push(this.#gateOf(id))
+    response.writeHead(202, { 'content-type': 'application/json' }).end('{}')
+  }
+
   #wait(id: string, response: ServerResponse): void {
-    const { gate } = this.posted[Number(id.split('.')[1]) - 1]!
+    const gate = this.#gateOf(id)
     const answer = (view: Answer) => {
       this.#waiting.delete(id)
       response.end(JSON.stringify({ state: 'ended', ...view }))

@@ -114,6 +114,23 @@ describe('talking to a cluster', () => {
     expect(run.stdout).toContain('boom: no')
   })
 
+  test('cancel asks for it, waits for the end and exits 0; 1 when it had ended in another way', async () => {
+    const cancelled = { ...ended, outcome: 'cancelled', error: { type: 'cancelled', message: 'it was' } }
+    await using world = await setup({
+      'DELETE /v1/requests/echo.1': [202, { ...ended, state: 'running', outcome: undefined, cancelledAt: 7 }],
+      'GET /v1/requests/echo.1?wait=10000ms': [200, cancelled],
+      'DELETE /v1/requests/echo.2': [200, ended],
+    })
+    const run = await runCli(['cancel', 'echo.1', '--json'], world)
+    expect(run).toMatchObject({ code: 0, stderr: '' })
+    expect(JSON.parse(run.stdout)).toEqual(cancelled)
+    const late = await runCli(['cancel', 'echo.2'], world)
+    expect(late.code).toBe(1)
+    expect(late.stdout).toMatch(/outcome +completed/)
+    const unknown = await runCli(['cancel', 'echo.3'], world)
+    expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('nothing at DELETE') as string })
+  })
+
   test('agents is a table, and --url with --api-key-file needs no data directory', async () => {
     const agent = {
       name: 'echo',

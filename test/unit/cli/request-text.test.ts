@@ -57,3 +57,9 @@ test('a receipt with facts of another kind is shown as far as it goes', () =>
   expect(requestText({ ...view, receipt: { ...receipt, limits: 'none', cpuMs: 'x' } })).toContain(
     'memory   2.0 MB',
   ))
+
+test('a request that has not ended says whether it is being cancelled', () => {
+  const { outcome: _, ...running } = { ...view, state: 'running' as const }
+  expect(requestText(running)).toContain('outcome   running, not ended yet')
+  expect(requestText({ ...running, cancelledAt: 7 })).toContain('outcome   running, being cancelled')
+})

@@ -106,6 +106,15 @@ const slow = () => {
   return running()
 }
 
+test('cancel deletes the request, again after a lost answer, and gives it as it is', async () => {
+  const { client, sent } = setup(lost, json({ id: 'a.1', state: 'running', cancelledAt: 7 }, 202))
+  expect(await settled(client.cancel('a.1'))).toMatchObject({ state: 'running', cancelledAt: 7 })
+  expect(sent.map(({ url, init }) => `${init.method} ${url}`)).toEqual([
+    'DELETE http://p/v1/requests/a.1',
+    'DELETE http://p/v1/requests/a.1',
+  ])
+})
+
 describe('wait and run', () => {
   test('wait asks until the request has ended', async () => {
     const { client, sent } = setup(running, running, json({ state: 'ended', outcome: 'failed' }))

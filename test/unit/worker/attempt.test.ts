@@ -36,8 +36,10 @@ function setup(broken?: string, end: object = { outcome: 'completed', result: 'd
     queueName: 'a',
     timestamp: 0,
   } as never
-  const run = () => runAttempt(begin(job, 'token', new AbortController().signal), parts)
-  return { events, run }
+  const stop = new AbortController()
+  const attempt = begin(job, 'token', stop.signal)
+  const run = () => runAttempt(attempt, parts)
+  return { events, run, attempt, stop, parts }
 }
 
 describe('I6 gone: whatever happens to an attempt, what it held is given back', () => {
@@ -73,3 +75,21 @@ describe('I6 gone: whatever happens to an attempt, what it held is given back', 
     expect(events).toContain('revoke')
   })
 })
+
+test('an attempt that is cancelled before its run never enters its context, which is freed', async () => {
+  const { events, run, stop, parts } = setup()
+  const { sidecar } = parts
+  parts.sidecar = { ...sidecar, grant: (attempt) => (stop.abort('cancelled'), sidecar.grant(attempt)) }
+  expect((await run()).end).toBeUndefined()
+  expect(events).toEqual(['validate', 'acquire', 'grant', 'revoke', 'free'])
+})
+
+test.each(['run', undefined])(
+  'what an attempt still waits for is not wanted when it ends (broken: %s)',
+  async (broken) => {
+    const { attempt, run } = setup(broken)
+    expect(attempt.over.signal.aborted).toBe(false)
+    await run()
+    expect(attempt.over.signal.aborted).toBe(true)
+  },
+)

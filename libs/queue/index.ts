@@ -50,6 +50,7 @@ export {
   type OpenQueueOptions,
   setMaxConcurrency,
 } from './queue.ts'
+export { redisAcl, type RedisAclOptions, type RedisUser, redisUsers, workerUser } from './redis-acl.ts'
 export {
   parseFailure,
   readRequest,

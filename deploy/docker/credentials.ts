@@ -6,19 +6,29 @@ import { createHash, createPublicKey, generateKeyPairSync, randomBytes } from 'n
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { loadCluster } from '#lib/cluster'
-import { CLUSTER_FILE, USERS } from './layout.ts'
+import { type RedisUser, workerUser } from '#lib/queue'
+import { CLUSTER_FILE, redisConfig, USERS } from './layout.ts'
 
 const cluster = await loadCluster(CLUSTER_FILE)
 const agentTypes = Object.keys(cluster.agents)
 
-const redisPassword = once('/keys/redis/redis-password', USERS.redis, token)
-for (const [service, user] of [
-  ['producer', USERS.producer],
-  ['console', USERS.console],
-  ['sidecar', USERS.sidecar],
-] as const)
-  give(`/keys/${service}/redis-password`, user, redisPassword)
-give('/keys/redis/redis.conf', USERS.redis, redisConfig(redisPassword))
+/** Where each user of Redis finds its password; who enqueues with plain BullMQ is given the producer's volume to look into. */
+const redisPasswords = new Map<RedisUser, string>([
+  ['probe', once('/keys/redis/redis-password', USERS.redis, token)],
+  ['enqueue', once('/keys/producer/redis-enqueue', USERS.producer, token)],
+  ['producer', once('/keys/producer/redis-password', USERS.producer, token)],
+  ['console', once('/keys/console/redis-password', USERS.console, token)],
+  ['sidecar', once('/keys/sidecar/redis-password', USERS.sidecar, token)],
+  ...agentTypes.map((type): [RedisUser, string] => [
+    workerUser(type),
+    once(`/keys/worker-${type}/redis-password`, USERS.root, token),
+  ]),
+])
+give(
+  '/keys/redis/redis.conf',
+  USERS.redis,
+  redisConfig(cluster, (user) => redisPasswords.get(user)!),
+)
 
 const rootToken = once('/keys/vault/root-token', USERS.vault, token)
 give('/keys/bootstrap/root-token', USERS.root, rootToken)
@@ -53,7 +63,6 @@ const apiKeys = [
 ]
 const workerKeys = agentTypes.map((agentType) => {
   const folder = `/keys/worker-${agentType}`
-  give(`${folder}/redis-password`, USERS.root, redisPassword)
   const credential = once(`${folder}/sidecar-credential`, USERS.root, token)
   give(`/keys/sidecar/agent-types/${agentType}`, USERS.sidecar, credential)
   own(`/sockets/${agentType}`, USERS.sidecar, 0o700)
@@ -84,19 +93,6 @@ function give(file: string, user: number, content: string, mode = 0o400): void {
 function own(path: string, user: number, mode: number): void {
   chownSync(path, user, user)
   chmodSync(path, mode)
-}
-
-/** No default user; one user for the services. Thin: a user for each service is the part of a later step. */
-function redisConfig(password: string): string {
-  const hash = createHash('sha256').update(password).digest('hex')
-  return `bind * -::*
-appendonly yes
-appendfsync everysec
-maxmemory-policy noeviction
-dir /data
-user default off resetpass ~* &* +@all
-user services on #${hash} ~* &* +@all
-`
 }
 
 function token(): string {

@@ -1,3 +1,6 @@
+import type { Cluster } from '#lib/cluster'
+import { redisAcl, type RedisUser } from '#lib/queue'
+
 /** The cluster that the containers run: it lies in the image. */
 export const CLUSTER_FILE = 'deploy/demo/threadbound.yaml'
 
@@ -15,3 +18,15 @@ export const USERS = {
   sidecar: 2003,
   models: 2005,
 } as const
+
+/** What Redis is started with: never evicts, an append-only file, and the users that `threadbound up` gives it. */
+export function redisConfig(cluster: Cluster, password: (user: RedisUser) => string): string {
+  const scope = { cluster: cluster.name, environment: cluster.environment }
+  const acl = redisAcl({ scope, agentTypes: Object.values(cluster.agents), password })
+  return `bind * -::*
+appendonly yes
+appendfsync everysec
+maxmemory-policy noeviction
+dir /data
+${acl}`
+}

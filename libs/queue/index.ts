@@ -60,6 +60,7 @@ export {
   type OpenQueueOptions,
   setMaxConcurrency,
 } from './queue.ts'
+export { redisAcl, type RedisAclOptions, type RedisUser, redisUsers, workerUser } from './redis-acl.ts'
 export {
   type FoundRequest,
   parseFailure,

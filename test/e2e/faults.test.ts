@@ -224,10 +224,10 @@ function asService(): RedisUser {
   return { path: socket!, username: user!, password: readFileSync(passwordFile!, 'utf8').trim() }
 }
 
-/** Our own services' user, which reads what the other may not. */
+/** The producer's user, which reads what the other may not. */
 function asOperator(): RedisUser {
-  const password = readFileSync(join(cluster.data, 'credentials/redis-services'), 'utf8').trim()
-  return { ...asService(), username: 'services', password }
+  const password = readFileSync(join(cluster.data, 'credentials/redis-producer'), 'utf8').trim()
+  return { ...asService(), username: 'producer', password }
 }
 
 /** What the README tells a service with plain BullMQ to write. */

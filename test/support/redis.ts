@@ -1,26 +1,31 @@
-import { readFileSync } from 'node:fs'
+import { appendFileSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Redis } from 'ioredis'
+import type { RedisUser } from '#lib/queue'
+import { hashCredential } from '#lib/runtime'
 import { Credentials } from '../../services/dev/up/credentials.ts'
 import { makeDirectories } from '../../services/dev/up/directories.ts'
-import { type RedisAccess, redisService } from '../../services/dev/up/redis.ts'
+import { redisService } from '../../services/dev/up/redis.ts'
 import { Supervisor } from '../../services/dev/supervision/index.ts'
 import { temporaryDirectory } from './directory.ts'
 
-/** A real Redis for one test file, as `threadbound up` starts it. */
+/** A real Redis for one test file, as `threadbound up` starts it, with a user `admin` who may do everything. */
 export interface TestRedis extends AsyncDisposable {
-  /** The user that may do everything. */
-  services: RedisAccess
-  /** The user that may only enqueue to the queues of `enqueueKeys`. */
-  enqueue: RedisAccess
-  /** ioredis options for either of them. */
-  options(access?: RedisAccess): { path: string; username: string; password: string }
-  client(access?: RedisAccess): Redis
+  socket: string
+  /** A connection of one of its users; an error of it does not end the process. BullMQ's blocking reads need null. */
+  client(user?: RedisUser | 'admin', maxRetriesPerRequest?: number | null): Redis
   /** The process id, for a test that kills it; the supervisor starts it again. */
   pid(): number
 }
 
-/** Starts a Redis on a unix socket in a temporary directory. `enqueueKeys`: key patterns such as `{tb:c:e:type}:*`. */
-export async function startRedis({ enqueueKeys = [] }: { enqueueKeys?: string[] } = {}): Promise<TestRedis> {
+/** Types of the cluster `demo`, environment `dev`. */
+const TYPES = [
+  { name: 'open', acceptUnsigned: true },
+  { name: 'shut', acceptUnsigned: false },
+]
+
+/** Starts a Redis on a unix socket in a temporary directory, with the queues of two agent types: `open` and `shut`. */
+export async function startRedis(): Promise<TestRedis> {
   const directory = temporaryDirectory()
   const directories = makeDirectories(directory.path)
   const supervisor = Supervisor.open({
@@ -28,22 +33,19 @@ export async function startRedis({ enqueueKeys = [] }: { enqueueKeys?: string[] 
     runtimeDir: directories.runtime,
     say: () => {},
   })
-  const { spec, services, enqueue } = redisService(
-    directories,
-    new Credentials(directories.data),
-    enqueueKeys,
-  )
+  const credentials = new Credentials(directories.data)
+  const scope = { cluster: 'demo', environment: 'dev' }
+  const { spec, accounts } = redisService(directories, credentials, { scope, agentTypes: TYPES })
+  const admin = `user admin on #${hashCredential(credentials.read('redis-admin'))} ~* &* +@all\n`
+  appendFileSync(join(directories.data, 'credentials/redis-acl'), admin)
   await supervisor.start(spec)
-  const options = (access: RedisAccess = services) => ({
-    path: access.socket!,
-    username: access.user!,
-    password: readFileSync(access.passwordFile!, 'utf8'),
-  })
+  const socket = accounts('probe').socket!
   return {
-    services,
-    enqueue,
-    options,
-    client: (access) => new Redis(options(access)),
+    socket,
+    client(user = 'admin', maxRetriesPerRequest = 20) {
+      const password = readFileSync(credentials.file(`redis-${user}`), 'utf8')
+      return new Redis({ path: socket, username: user, password, maxRetriesPerRequest }).on('error', () => {})
+    },
     pid: () => supervisor.services()[0]!.pid!,
     async [Symbol.asyncDispose]() {
       await supervisor[Symbol.asyncDispose]()

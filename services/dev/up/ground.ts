@@ -1,11 +1,10 @@
 import { join } from 'node:path'
-import { queueOf } from '#lib/queue'
 import { type NodeService, nodeService } from './node-service.ts'
 import { portFor } from './ports.ts'
 import { preparePostgres, type PostgresServer } from './postgres.ts'
 import { seedDatabases } from './postgres-seed.ts'
 import { outsideRedis } from './outside-redis.ts'
-import { type RedisAccess, redisService } from './redis.ts'
+import { type RedisAccounts, redisService } from './redis.ts'
 import type { Stage } from './stage.ts'
 import { urlOf } from './stage.ts'
 import { planStandIns, type StandIns } from './stand-ins.ts'
@@ -19,7 +18,7 @@ export interface Telemetry {
 
 /** What the services stand on, running. */
 export interface Ground {
-  redis: { services: RedisAccess; enqueue: RedisAccess }
+  redis: RedisAccounts
   standIns: StandIns
   postgres: PostgresServer | undefined
   models: string | undefined
@@ -46,20 +45,19 @@ async function startRedis({
   directories,
   supervisor,
   say,
-}: Stage): Promise<Ground['redis']> {
+}: Stage): Promise<RedisAccounts> {
   const url = process.env['REDIS_URL']
   if (url) {
     const outside = await outsideRedis(url, credentials)
     say('redis: the one of REDIS_URL')
-    return { services: outside, enqueue: outside }
+    return () => outside
   }
   const scope = { cluster: cluster.name, environment: cluster.environment }
-  const open = Object.values(cluster.agents).filter((agent) => agent.acceptUnsigned)
-  const keys = open.map((agent) => `${queueOf(scope, agent.name).prefix}:*`)
-  const { spec, services, enqueue } = redisService(directories, credentials, keys)
+  const users = { scope, agentTypes: Object.values(cluster.agents) }
+  const { spec, accounts } = redisService(directories, credentials, users)
   await supervisor.start(spec)
   say('redis ready')
-  return { services, enqueue }
+  return accounts
 }
 
 async function startPostgres(stage: Stage, { databases }: StandIns): Promise<PostgresServer> {

@@ -1,10 +1,10 @@
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { redisAcl, type RedisAclOptions, type RedisUser } from '#lib/queue'
 import type { SupervisedSpec } from '../supervision/index.ts'
 import type { Credentials } from './credentials.ts'
 import { type Directories, privateDirectory } from './directories.ts'
 import { findProgram } from './find-program.ts'
-import { redisAcl } from './redis-acl.ts'
 import { STOP_PHASE } from './stop-phases.ts'
 
 /** How a client reaches Redis: what the services' configuration takes. */
@@ -15,16 +15,18 @@ export interface RedisAccess {
   passwordFile?: string
 }
 
-/** A Redis of our own: unix socket only, two users, append-only file in the data directory, never evicts. */
+/** How each user of a Redis reaches it. */
+export type RedisAccounts = (user: RedisUser) => RedisAccess
+
+/** A Redis of our own: unix socket only, a user for each service, append-only file in the data directory, never evicts. */
 export function redisService(
   { data, runtime }: Directories,
   credentials: Credentials,
-  enqueueKeys: string[],
-): { spec: SupervisedSpec; services: RedisAccess; enqueue: RedisAccess } {
+  users: Omit<RedisAclOptions, 'password'>,
+): { spec: SupervisedSpec; accounts: RedisAccounts } {
   const socket = join(privateDirectory(runtime, 'redis'), 'redis.sock')
-  const servicesPassword = credentials.read('redis-services')
-  const acl = redisAcl({ servicesPassword, enqueuePassword: credentials.read('redis-enqueue'), enqueueKeys })
-  const aclFile = credentials.write('redis-acl', acl)
+  const password = (user: RedisUser) => credentials.read(`redis-${user}`)
+  const aclFile = credentials.write('redis-acl', redisAcl({ ...users, password }))
   const directory = privateDirectory(data, 'redis')
   const spec: SupervisedSpec = {
     name: 'redis',
@@ -34,10 +36,10 @@ export function redisService(
       args: redisArguments({ socket, aclFile, directory }),
       env: {},
     }),
-    probe: (signal) => pingRedis({ socket, password: servicesPassword, signal }),
+    probe: (signal) => pingRedis({ socket, password: password('probe'), signal }),
   }
-  const access = (user: string) => ({ socket, user, passwordFile: credentials.file(`redis-${user}`) })
-  return { spec, services: access('services'), enqueue: access('enqueue') }
+  const accounts = (user: RedisUser) => ({ socket, user, passwordFile: credentials.file(`redis-${user}`) })
+  return { spec, accounts }
 }
 
 function redisArguments(paths: { socket: string; aclFile: string; directory: string }): string[] {
@@ -71,6 +73,6 @@ function pingRedis(options: { socket: string; password: string; signal: AbortSig
       if (answer.includes('+PONG')) finish(resolve)
       else if (answer.includes('-')) finish(() => reject(new Error(answer.trim())))
     })
-    socket.write(`AUTH services ${options.password}\r\nPING\r\n`)
+    socket.write(`AUTH probe ${options.password}\r\nPING\r\n`)
   })
 }

@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Cluster } from '#lib/cluster'
+import { type RedisUser, workerUser } from '#lib/queue'
 import type { Ground } from './ground.ts'
 import { nodeService } from './node-service.ts'
 import { portFor } from './ports.ts'
@@ -54,7 +55,7 @@ async function startSidecar(stage: Stage, running: Running, publicKeyFile: strin
       folder: 'sidecar',
       stopPhase: STOP_PHASE.sidecar,
       config: async () => ({
-        ...common(running),
+        ...common(running, 'sidecar'),
         socketDir,
         credentialsDir,
         publicKeyFile,
@@ -73,7 +74,7 @@ async function startProducer(
   files: { signingKeyFile: string; apiKeysFile: string },
 ): Promise<string> {
   const config = (previous?: object) => ({
-    ...common(running),
+    ...common(running, 'producer'),
     ...files,
     port: portFor({ ...previous }, options.port),
   })
@@ -97,7 +98,7 @@ async function startWorker(
   const runtimeDir = passableDirectory(passableDirectory(directories.runtime, 'w'), agentType)
   const timeoutMs = running.cluster.agents[agentType]!.timeoutMs
   const config = () => ({
-    ...common(running),
+    ...common(running, workerUser(agentType)),
     agentType,
     producerUrl,
     publicKeyFile,
@@ -123,7 +124,7 @@ async function startConsole(stage: Stage, running: Running, apiKeysFile: string)
   const port = options.port === 0 ? 0 : options.port + 1
   const { tracesUrl } = running.ground
   const config = (previous?: object) => ({
-    ...common(running),
+    ...common(running, 'console'),
     apiKeysFile,
     tracesUrl,
     port: portFor({ ...previous }, port),
@@ -134,8 +135,8 @@ async function startConsole(stage: Stage, running: Running, apiKeysFile: string)
   return url
 }
 
-function common({ clusterFile, ground }: Running) {
-  return { clusterFile, redis: ground.redis.services, telemetry: ground.telemetry }
+function common({ clusterFile, ground }: Running, user: RedisUser) {
+  return { clusterFile, redis: ground.redis(user), telemetry: ground.telemetry }
 }
 
 /** A directory that others may pass through but not read. */

@@ -31,7 +31,7 @@ export async function startCluster(stage: Stage): Promise<UpState> {
     console,
     apiKeyFile,
     vault: vault.address,
-    redis: ground.redis.enqueue,
+    redis: ground.redis('enqueue'),
     traces: ground.tracesUrl ?? ground.telemetry.endpoint,
     tracesTokenFile: ground.telemetry.tokenFile,
   }

@@ -1,44 +1,15 @@
-import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
 import { describe, expect, test } from 'vitest'
 import { startPostgres } from '../../support/postgres.ts'
 import { startRedis } from '../../support/redis.ts'
 
 describe('Redis as `up` starts it', () => {
-  test('only the user `enqueue` with its queue can add jobs, and it can do nothing else', async () => {
-    await using redis = await startRedis({ enqueueKeys: ['{tb:demo:dev:open}:*'] })
-    const connection = redis.client(redis.enqueue).on('error', () => {})
-    const open = new Queue('open', { connection, prefix: '{tb:demo:dev:open}' })
-    const job = await open.add('open', { input: 'x' })
-    await open.add('open', { input: 'x' }, { delay: 1000 })
-    await open.add('open', { input: 'x' }, { priority: 3 })
-    expect(job.id).toBeTypeOf('string')
-
-    const shut = new Queue('shut', { connection, prefix: '{tb:demo:dev:shut}', skipMetasUpdate: true })
-    await expect(shut.add('shut', {})).rejects.toThrow(/NOPERM|No permissions/i)
-    for (const [command, ...args] of [
-      ['keys', '*'],
-      ['scan', '0'],
-      ['config', 'get', '*'],
-      ['flushall'],
-      ['acl', 'list'],
-      ['subscribe', 'x'],
-      ['monitor'],
-      ['client', 'list'],
-      ['function', 'list'],
-    ]) {
-      await expect(connection.call(command!, args), command).rejects.toThrow(/NOPERM|No permissions/i)
-    }
-    await Promise.all([open.close(), shut.close()])
-    connection.disconnect()
-  })
-
   test('nobody gets in without a password, and nothing listens on TCP', async () => {
     await using redis = await startRedis()
-    const stranger = new Redis({ path: redis.services.socket!, retryStrategy: () => null })
+    const stranger = new Redis({ path: redis.socket, retryStrategy: () => null })
     await expect(stranger.ping()).rejects.toThrow(/NOAUTH/)
     stranger.disconnect()
-    const client = redis.client().on('error', () => {})
+    const client = redis.client()
     expect(await client.config('GET', 'port')).toEqual(['port', '0'])
     expect(await client.config('GET', 'maxmemory-policy')).toEqual(['maxmemory-policy', 'noeviction'])
     client.disconnect()
@@ -46,7 +17,7 @@ describe('Redis as `up` starts it', () => {
 
   test('what was written is there again after a kill', async () => {
     await using redis = await startRedis()
-    const client = redis.client().on('error', () => {})
+    const client = redis.client()
     await client.set('kept', 'yes')
     await client.config('SET', 'appendfsync', 'always')
     await client.set('kept-too', 'yes')

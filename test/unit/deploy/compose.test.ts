@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parse as parseYaml } from 'yaml'
 import { parseCluster } from '#lib/cluster'
-import { USERS } from '../../../deploy/docker/layout.ts'
+import { redisAcl, redisUsers } from '#lib/queue'
+import { redisConfig, USERS } from '../../../deploy/docker/layout.ts'
 
 interface Service {
   image?: string
@@ -46,6 +47,7 @@ const COMMON_KEYS = [
   'LOG_LEVEL',
 ]
 
+const samePassword = (user: string) => user
 const mountedBy = (volume: string) =>
   services
     .filter(([, { volumes = [] }]) => volumes.some((mount) => mount.startsWith(`${volume}:`)))
@@ -77,6 +79,19 @@ describe('docker-compose.yml', () => {
     for (const [name, { environment = {} }] of services)
       for (const key of Object.keys(environment))
         if (/PASSWORD|TOKEN|SECRET|CREDENTIAL|_KEY/.test(key)) expect(key, name).toMatch(/_(?:FILE|DIR)$/)
+  })
+
+  test('gives each service its own Redis user, with the rights that `up` gives it (G8)', () => {
+    const scope = { cluster: cluster.name, environment: cluster.environment }
+    const agentTypes = Object.values(cluster.agents)
+    expect(redisConfig(cluster, samePassword)).toContain(
+      redisAcl({ scope, agentTypes, password: samePassword }),
+    )
+    const used = services.flatMap(([name, { environment }]) =>
+      environment?.['TB_REDIS_USER'] ? [`${name} as ${environment['TB_REDIS_USER']}`] : [],
+    )
+    const expected = redisUsers(agentTypes).filter((user) => !['probe', 'enqueue'].includes(user))
+    expect(new Set(used)).toEqual(new Set(expected.map((user) => `${user} as ${user}`)))
   })
 
   test('lets nobody but the sidecar and the job that fills it reach Vault (I5 least)', () => {

@@ -14,7 +14,7 @@ export async function cancel(producer: Producer, id: string, key: ApiKey): Promi
   const { type, owner, traceparent } = await readOwn(producer, id, key)
   linkTo(traceparent, { [attribute.agentType]: type.agentType.name, [attribute.requestId]: id })
   const became = await cancelRequest(producer.redis, type.ref, id)
-  producer.log.info({ request: id, tenant: owner.tenant, caller: key.caller, became }, 'request cancelled')
+  producer.log.info({ request: id, tenant: owner.tenant, caller: key.caller, became }, 'cancel served')
   return (await readOwn(producer, id, key)).view
 }
 

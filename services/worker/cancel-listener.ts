@@ -34,8 +34,9 @@ export interface CancelListenerOptions {
  *
  * 1. It listens from before the first job is taken, and goes on from where it was after an outage: nothing is missed.
  * 2. What the channel does not tell, as it is dead or denied, the mark on the job tells: within 5 s, or 250 ms.
- * 3. A cancel may arrive before the job that it is for, or while its attempt's end is being written: {@link wasHeard} and
- *    {@link settle} are for the worker to ask on those two edges.
+ * 3. A cancel may arrive before the job that it is for, or while its attempt's end is being written: the worker asks
+ *    {@link isCancelled} and {@link settle} on those two edges. What was heard is a hint, the mark on the job decides: after
+ *    its max-age an id may be used again.
  */
 export class CancelListener implements AsyncDisposable {
   readonly #options: CancelListenerOptions
@@ -55,17 +56,20 @@ export class CancelListener implements AsyncDisposable {
     return listener
   }
 
-  /** True when a cancel of the request has arrived here. */
-  wasHeard(id: string): boolean {
-    return this.#heard.has(id)
+  /** True when a request was cancelled, as far as it was heard. Asks Redis only then. */
+  async isCancelled(id: string): Promise<boolean> {
+    const { redis, queue } = this.#options
+    return this.#heard.has(id) && (await readCancelledAt(redis, queue, id)) !== undefined
   }
 
-  /** Ends a cancelled request that waits again, as its attempt was over before it could be aborted. */
+  /** Ends a cancelled request that waits again, as its attempt was over before it could be aborted. Never throws. */
   async settle(id: string): Promise<void> {
     const { redis, queue, log } = this.#options
-    await cancelRequest(redis, queue, id).catch((error: unknown) =>
-      log.warn({ requestId: id, error: messageOf(error) }, 'cancelled request left to its next attempt'),
-    )
+    try {
+      if (await this.isCancelled(id)) await cancelRequest(redis, queue, id)
+    } catch (error) {
+      log.warn({ requestId: id, error: messageOf(error) }, 'cancelled request left to its next attempt')
+    }
   }
 
   /** The last read may wait for a Redis that is away: nothing acts on it any more, so nobody waits for it. */

@@ -3,7 +3,7 @@ import { type Log, messageOf } from '#lib/runtime'
 import { attribute, bullTelemetry } from '#lib/telemetry'
 import { trace } from '@opentelemetry/api'
 import { setTimeout as delay } from 'node:timers/promises'
-import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker as BullWorker } from 'bullmq'
+import { DelayedError, type Job, WaitingError, Worker as BullWorker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { type AttemptParts, begin, runAttempt } from './attempt.ts'
 import { CancelListener } from './cancel-listener.ts'
@@ -104,12 +104,11 @@ export class Worker implements AsyncDisposable {
   async #process(job: Job, token: string, signal: AbortSignal): Promise<{ result: unknown }> {
     const { parts, redis, queue, log, keepMs, attempts } = this.#options
     this.#running.add(job)
-    if (this.#cancels.wasHeard(job.id!)) this.#bull.cancelJob(job.id!, CANCELLED)
     try {
+      if (await this.#cancels.isCancelled(job.id!)) this.#bull.cancelJob(job.id!, CANCELLED)
       const attempt = await runAttempt(begin(job, token, signal), parts)
       const verdict = await report(attempt, { redis, queue, log, keepMs })
       if (verdict.outcome === 'completed') return { result: verdict.result ?? null }
-      if (this.#cancels.wasHeard(job.id!)) throw new UnrecoverableError(CANCELLED_REASON)
       if (verdict.outcome === 'interrupted') throw await this.#handBack(job, token)
       // A plain BullMQ producer names its own number of attempts: the agent type's is the most.
       throw toBullError({ ...verdict, permanent: verdict.permanent || job.attemptsMade + 1 >= attempts })
@@ -128,7 +127,7 @@ export class Worker implements AsyncDisposable {
       // Not ours any more: the stall check puts it back, or another worker has it already.
       this.#options.log.warn({ requestId: job.id, error: messageOf(error) }, 'job not handed back')
     }
-    if (this.#cancels.wasHeard(job.id!)) await this.#cancels.settle(job.id!)
+    await this.#cancels.settle(job.id!)
     return isClosing ? new WaitingError() : new DelayedError()
   }
 
@@ -142,15 +141,15 @@ export class Worker implements AsyncDisposable {
     this.#bull.on('failed', (job, error) => this.#attemptFailed(job, error))
   }
 
-  /** BullMQ says so when the job has been moved, inside the span of the attempt: to its end, or back for another one. */
+  /**
+   * The job has been moved: back for another attempt, which a cancelled one does not get, or to its end. BullMQ says so
+   * inside the span of the attempt, the only word there is of a cancelled job that it failed without one.
+   */
   #attemptFailed(job: Job | undefined, error: Error): void {
-    if (!job) return
-    if (error.message !== CANCELLED_REASON) {
-      if (this.#cancels.wasHeard(job.id!)) void this.#cancels.settle(job.id!)
-      return
-    }
+    if (job) void this.#cancels.settle(job.id!)
+    if (!job || error.message !== CANCELLED_REASON) return
     trace.getActiveSpan()?.setAttributes({ [attribute.outcome]: CANCELLED, [attribute.errorType]: CANCELLED })
-    this.#options.log.info({ requestId: job.id }, 'request ended cancelled')
+    this.#options.log.info({ requestId: job.id }, 'cancelled before its attempt')
   }
 
   #openCancels(): Promise<CancelListener> {

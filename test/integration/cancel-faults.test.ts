@@ -53,6 +53,42 @@ describe('I9: a cancel that was answered is not lost', () => {
     expect(world.times(gate)).toBe(1)
   })
 
+  test('when it meets the end of an attempt that is to be made again', async () => {
+    await world.spawnWorker('brief')
+    const gate = world.newGate()
+    const id = await workers.add('brief', { gate, how: 'ignores' })
+    await workers.gates.arrived(gate)
+    await using queue = workers.queue('brief')
+    await queue.queue.pause()
+    workers.gates.pass(gate)
+    const progress = async () => (await queue.queue.getJob(id))!.progress
+    await expect.poll(progress, { timeout: 10_000, interval: 5 }).toBe('aborted')
+    await producer.cancel(id)
+    expect((await producer.get(id, '20s')).body).toMatchObject({
+      ...CANCELLED,
+      attemptRecords: [{ outcome: 'timed-out' }],
+    })
+    await queue.queue.resume()
+  })
+
+  test('when it comes before the job that it is for', async () => {
+    await world.spawnWorker()
+    const { ref, early, gate } = { ref: workers.queueOf('held'), early: 'held.early', gate: world.newGate() }
+    await workers.redis.xadd(ref.key('tb:cancels'), '*', 'id', early)
+    const { id: heard } = await world.running('obeys')
+    await producer.cancel(heard)
+    await producer.get(heard, '20s')
+    // Of a job that a worker has taken before the mark was there: no deferred failure, which BullMQ would act upon.
+    await using queue = workers.queue('held')
+    await queue.queue.pause()
+    await workers.add('held', { gate, how: 'spins' }, { id: early })
+    await workers.redis.hset(ref.key(early), 'tb:cancelledAt', 1)
+    await queue.queue.resume()
+    const attemptRecords = [{ outcome: 'cancelled', receipt: null }]
+    expect(await workers.ended(early)).toMatchObject({ ...CANCELLED, attemptRecords })
+    expect(world.times(gate)).toBe(0)
+  })
+
   test('when the worker may not read the channel', async () => {
     await workers.redis.call('ACL', 'SETUSER', 'deaf', 'on', '>deaf', '~*', '&*', '+@all', '-xread')
     const passwordFile = join(workers.redisServer.dir, 'deaf')

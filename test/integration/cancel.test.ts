@@ -65,7 +65,7 @@ describe('I2: DELETE of a request that runs cuts its attempt', () => {
       ...CANCELLED,
       attempts: 1,
       attemptRecords: [{ outcome: 'cancelled', error: { type: 'cancelled' } }],
-      receipt: { endedBy: 'aborted', leftOver: 0, reuse: 0 },
+      receipt: { endedBy: 'aborted', leftOver: { processes: 0 }, reuse: 0 },
     })
     await using queue = workers.queue('held')
     expect((await queue.queue.getJobLogs(id)).logs).toEqual(['{"reason":"cancelled"}'])
@@ -81,7 +81,7 @@ describe('I2: DELETE of a request that runs cuts its attempt', () => {
     expect(performance.now() - started).toBeLessThan(SLACK_MS)
     expect(body).toMatchObject({
       ...CANCELLED,
-      receipt: { signal: 'SIGKILL', leftOver: 0, endedBy: 'aborted' },
+      receipt: { signal: 'SIGKILL', leftOver: { processes: 0 }, endedBy: 'aborted' },
     })
     expect(before.some((pid) => !isAlive(pid))).toBe(true)
     expect(world.times(gate)).toBe(1)

@@ -12,9 +12,9 @@ export default defineAgent({
     ctx.progress('held')
     if (how === 'throws') throw new TypeError('the order has no lines')
     if (how === 'spins') for (;;);
-    const aborted = new Promise((resolve) => ctx.signal.addEventListener('abort', resolve, { once: true }))
+    await new Promise((resolve) => ctx.signal.addEventListener('abort', resolve, { once: true }))
+    ctx.progress('aborted')
     if (how === 'ignores') await new Promise((resolve) => setTimeout(resolve, 3_600_000))
-    await aborted
     ctx.emit({ reason: (ctx.signal.reason as { type: string }).type })
     throw ctx.signal.reason
   },

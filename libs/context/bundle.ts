@@ -73,15 +73,19 @@ export { default as agent } from ${JSON.stringify(file)}
 export { AgentCallError, BrokerError } from 'threadbound/agent'
 `
 
-let childEntry: Promise<string> | undefined
+const entries = new Map<string, Promise<string>>()
 
 /** The JavaScript that every context starts with, built once. */
-export function buildChildEntry(): Promise<string> {
-  const main = here('./child/main.ts')
-  childEntry ??= build({ ...SETTINGS, sourcemap: false, entryPoints: [main], minify: true }).then(
-    ({ code }) => code,
-  )
-  return childEntry
+export const buildChildEntry = (): Promise<string> => buildEntry('./child/main.ts')
+
+/** The JavaScript of a thread host, built once. */
+export const buildHostEntry = (): Promise<string> => buildEntry('./host/main.ts')
+
+function buildEntry(main: string): Promise<string> {
+  const options = { ...SETTINGS, sourcemap: false, entryPoints: [here(main)], minify: true }
+  const entry = entries.get(main) ?? build(options).then(({ code }) => code)
+  entries.set(main, entry)
+  return entry
 }
 
 async function build(options: BuildOptions): Promise<{ code: string; sourceMap: string }> {

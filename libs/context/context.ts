@@ -43,6 +43,8 @@ export interface ContextOptions {
   limits: ContextLimits
   permissions: ('child-process' | 'worker')[]
   log: Log
+  /** Shares nothing with another context, as at level thread they do a host. */
+  alone?: boolean
 }
 
 /** What enters a context: one attempt. */
@@ -159,7 +161,7 @@ export class Context implements AsyncDisposable {
   }
 
   async #load(): Promise<void> {
-    const { launcher, bundle, limits, permissions } = this.#options
+    const { launcher, bundle, limits, permissions, alone } = this.#options
     const load = {
       heapMiB: heapMiBOf(limits),
       outputBytes: limits.outputBytes,
@@ -169,17 +171,25 @@ export class Context implements AsyncDisposable {
     const timer = setTimeout(() => this.#tellEnd('timeout'), limits.loadTimeoutMs)
     try {
       const hello = this.#channel.converse('starting')
-      launcher.send({ t: 'start', context: this.id, limits: load })
+      launcher.send({ t: 'start', context: this.id, limits: load, ...(alone ? { alone } : {}) })
       await this.#started.promise
       expectMessage(await hello, 'it said nothing')
       const message: ToContext = { t: 'load', code: bundle.code, filename: bundle.filename }
       const end = await this.#channel.converse('loading', message)
+      if (end.kind === 'closed') await this.#refuseLostHost()
       if (end.kind !== 'message' || end.message.t !== 'loaded')
         throw new AgentLoadError(mapError(loadProblem(end), bundle))
       this.#readyAt = Date.now()
     } finally {
       clearTimeout(timer)
     }
+  }
+
+  /** Another context's fault, or one that nobody can name, is no fault of the agent's module. */
+  async #refuseLostHost(): Promise<void> {
+    await this.#end('aborted', { kind: 'closed' })
+    const { endedBy } = await this.#receipt()
+    if (endedBy === 'host-lost') throw new ContextStartError('its thread host has ended')
   }
 
   async #enter(): Promise<void> {

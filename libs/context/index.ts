@@ -3,7 +3,7 @@
  * says how they ended; and what the launcher builds walls of.
  * I1: no request has entered a context before the one it is given to. I3: a level that the host cannot give is refused.
  */
-export { type Bundle, bundleAgent, type BundleOptions, buildChildEntry } from './bundle.ts'
+export { type Bundle, bundleAgent, type BundleOptions, buildChildEntry, buildHostEntry } from './bundle.ts'
 export { Context, type AttemptEvents, type AttemptInput, type ContextLimits } from './context.ts'
 export {
   AgentBuildError,
@@ -18,6 +18,7 @@ export { type ContextMemory, type MemoryKeeper, openMemory } from './levels/memo
 export { NamespaceWalls } from './levels/namespace.ts'
 export { type LevelReport, probeLevels } from './levels/probe.ts'
 export { ProcessWalls } from './levels/process.ts'
+export { hostCommand, type HostCommandOptions, threadArguments } from './levels/thread.ts'
 export { MOUNT } from './levels/tools.ts'
 export { contextUidRange, UidSource } from './levels/uids.ts'
 export type { StartCommand, Walls } from './levels/walls.ts'
@@ -25,5 +26,5 @@ export { limitsInForce } from './limits-in-force.ts'
 export { LauncherLink, type LauncherOptions, openLauncher } from './link.ts'
 export type { AttemptEnd } from './outcome.ts'
 export { ContextPool, type PoolOptions } from './pool.ts'
-export { LauncherConfigSchema, ToLauncherSchema } from './schemas.ts'
+export { FromHostSchema, LauncherConfigSchema, ToLauncherSchema } from './schemas.ts'
 export { abortedBy } from './stopper.ts'

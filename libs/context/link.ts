@@ -11,6 +11,7 @@ import {
   type ToLauncher,
   TRUSTED_FRAME_BYTES,
 } from '#lib/wire'
+import { buildHostEntry } from './bundle.ts'
 import { LauncherGoneError, LevelUnavailableError } from './errors.ts'
 import { FramedSocket } from './framed-socket.ts'
 import { PRLIMIT, UNSHARE } from './levels/tools.ts'
@@ -33,7 +34,14 @@ export interface LauncherOptions {
   entry: string
   /** Silence of this process after which the launcher ends every attempt, ms. Default 25,000. */
   aliveTimeoutMs?: number
+  /** Level thread: contexts alive at once at most, for which its host's memory is sized. Default 20. */
+  maxContexts?: number
+  /** Level thread, where the launcher is root: who agents' threads run as. Default: as the launcher. */
+  hostUid?: number
+  hostGid?: number
 }
+
+const MAX_CONTEXTS = 20
 
 /** A worker's launcher. It ends when this process does, and every context with it. */
 export class LauncherLink implements AsyncDisposable {
@@ -64,7 +72,8 @@ export class LauncherLink implements AsyncDisposable {
     for (const path of [contextSocket, options.brokerSocket ?? '']) checkSocketPath(path)
     const { level, brokerSocket, entry, aliveTimeoutMs = 25_000 } = options
     const config = { t: 'config' as const, level, contextSocket, entry, aliveTimeoutMs }
-    const link = new LauncherLink(spawnLauncher(), brokerSocket ? { ...config, brokerSocket } : config)
+    const more = { ...(brokerSocket ? { brokerSocket } : {}), ...(await threadsConfig(options)) }
+    const link = new LauncherLink(spawnLauncher(level), { ...config, ...more })
     try {
       await link.opened
     } catch (error) {
@@ -130,11 +139,19 @@ export class LauncherLink implements AsyncDisposable {
 /** Starts a worker's launcher; called while the worker still has the rights that the launcher keeps. */
 export const openLauncher = (options: LauncherOptions): Promise<LauncherLink> => LauncherLink.open(options)
 
+async function threadsConfig(options: LauncherOptions): Promise<Partial<LauncherConfig>> {
+  const { level, maxContexts = MAX_CONTEXTS, hostUid, hostGid } = options
+  if (level !== 'thread') return {}
+  const identity = hostUid === undefined ? {} : { hostUid, hostGid: hostGid ?? hostUid }
+  return { threads: { hostEntry: await buildHostEntry(), maxContexts }, ...identity }
+}
+
 /** In a mount namespace of its own where root, so that what it mounts is on no one else's host. */
-function spawnLauncher(): ChildProcess {
+function spawnLauncher(level: Level): ChildProcess {
   const node = [process.execPath, '--disable-sigusr1', '--disable-warning=ExperimentalWarning', MAIN]
   const root = process.getuid?.() === 0
-  const limits = [PRLIMIT, '--core=0:0', ...(root ? [`--nproc=${PROCESSES}:${PROCESSES}`] : [])]
+  const ownUids = root && level !== 'thread'
+  const limits = [PRLIMIT, '--core=0:0', ...(ownUids ? [`--nproc=${PROCESSES}:${PROCESSES}`] : [])]
   const apart = root ? [UNSHARE, '--mount', '--propagation', 'private'] : []
   const [file, ...args] = [...limits, ...apart, ...node]
   const child = spawn(file!, args, { env: {}, cwd: '/', stdio: ['ignore', 'ignore', 'inherit', 'pipe'] })

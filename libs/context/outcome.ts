@@ -67,6 +67,8 @@ function ended({ receipt }: Facts): Judgement {
   switch (receipt.endedBy) {
     case 'worker-gone':
       return problem('interrupted', 'interrupted', 'the launcher ended during the attempt')
+    case 'host-lost':
+      return problem('interrupted', 'interrupted', 'the thread host ended during the attempt')
     case 'out-of-memory':
       return problem('out-of-memory', 'out-of-memory', `more than ${receipt.limits.memoryBytes.value} bytes`)
     case 'output-limit':

@@ -3,7 +3,7 @@ import { type Log, messageOf } from '#lib/runtime'
 import type { JsonSchema } from '#lib/wire'
 import type { Bundle } from './bundle.ts'
 import { Context, type ContextLimits, type ContextOptions } from './context.ts'
-import { AgentLoadError, LauncherGoneError } from './errors.ts'
+import { AgentLoadError, ContextStartError, LauncherGoneError } from './errors.ts'
 import type { LauncherLink } from './link.ts'
 import { ContextListener } from './listener.ts'
 
@@ -72,13 +72,15 @@ export class ContextPool implements AsyncDisposable {
   }
 
   /**
-   * A loaded context that no attempt has entered; it is the caller's until it has ended.
+   * A loaded context that no attempt has entered; it is the caller's until it has ended. `alone`: it shares nothing with
+   * another, so it is started now.
    * @throws AgentLoadError, ContextStartError after some tries; LauncherGoneError; the signal's reason
    */
-  async acquire(signal?: AbortSignal): Promise<Context> {
+  async acquire(signal?: AbortSignal, { alone = false } = {}): Promise<Context> {
     signal?.throwIfAborted()
     this.#stop.signal.throwIfAborted()
     if (this.#pool.launcher.isClosed) throw new LauncherGoneError()
+    if (alone) return this.#startAlone()
     const { promise, resolve, reject } = Promise.withResolvers<Context>()
     const waiter = { resolve, reject }
     const onAbort = () => {
@@ -89,6 +91,34 @@ export class ContextPool implements AsyncDisposable {
     this.#waiters.push(waiter)
     this.#serve()
     return promise.finally(() => signal?.removeEventListener('abort', onAbort))
+  }
+
+  async #startAlone(): Promise<Context> {
+    await this.#makeRoom()
+    const start = Context.start({ ...this.#options, alone: true })
+    const counted = start.then(
+      () => {},
+      () => {},
+    )
+    this.#starts.add(counted)
+    try {
+      const context = await start
+      this.#active.add(context)
+      this.#onGone(context)
+      if (this.#stop.signal.aborted) await context[Symbol.asyncDispose]()
+      return context
+    } finally {
+      this.#starts.delete(counted)
+    }
+  }
+
+  /** A spare goes, rather than that there is one context too many. */
+  async #makeRoom(): Promise<void> {
+    const { spares, starting, active } = this.stats()
+    if (spares + starting + active < this.#pool.maxContexts) return
+    const [spare] = this.#spares.keys()
+    if (!spare) throw new ContextStartError('there are as many as there may be')
+    await spare[Symbol.asyncDispose]()
   }
 
   /** How many contexts there are. */
@@ -141,7 +171,7 @@ export class ContextPool implements AsyncDisposable {
     setImmediate(() => this.#serve())
   }
 
-  #keep(context: Context): void {
+  #onGone(context: Context): void {
     const gone = () => {
       clearTimeout(this.#spares.get(context))
       this.#spares.delete(context)
@@ -149,6 +179,10 @@ export class ContextPool implements AsyncDisposable {
       this.#serve()
     }
     void context.ended.then(gone, gone)
+  }
+
+  #keep(context: Context): void {
+    this.#onGone(context)
     const age = setTimeout(() => void context[Symbol.asyncDispose](), SPARE_AGE_MS).unref()
     this.#spares.set(context, age)
     if (this.#stop.signal.aborted) void context[Symbol.asyncDispose]()

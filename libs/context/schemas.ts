@@ -3,6 +3,7 @@ import { Level } from '#lib/runtime'
 import type {
   EndedBy,
   FromContext,
+  FromHost,
   FromLauncher,
   HeldLimits,
   LauncherConfig,
@@ -87,19 +88,27 @@ const endedBy: z.ZodType<EndedBy> = z.enum([
   'protocol-violation',
   'output-limit',
   'worker-gone',
+  'host-lost',
   'signal',
 ])
 const count = z.int().nonnegative()
 const DAY_MS = 86_400_000
+/** A uid or gid; the highest number means nobody. */
+const id = count.max(2 ** 32 - 2)
 
 /** The launcher's fixed configuration. */
 export const LauncherConfigSchema: z.ZodType<LauncherConfig> = z.strictObject({
   t: z.literal('config'),
   level: Level,
+  hostUid: id.exactOptional(),
+  hostGid: id.exactOptional(),
   contextSocket: text(107),
   brokerSocket: text(107).exactOptional(),
   entry: z.string().min(1),
   aliveTimeoutMs: count.max(DAY_MS),
+  threads: z
+    .strictObject({ hostEntry: z.string().min(1), maxContexts: z.int().min(1).max(10_000) })
+    .exactOptional(),
 })
 
 /** What a worker may ask its launcher for. */
@@ -107,6 +116,7 @@ export const ToLauncherSchema: z.ZodType<ToLauncher> = z.discriminatedUnion('t',
   z.strictObject({
     t: z.literal('start'),
     context: contextId,
+    alone: z.literal(true).exactOptional(),
     limits: z.strictObject({
       heapMiB: z.int().min(8).max(65_536),
       outputBytes: count,
@@ -165,4 +175,25 @@ export const FromLauncherSchema: z.ZodType<FromLauncher> = z.discriminatedUnion(
     text: z.string(),
   }),
   z.strictObject({ t: z.literal('ended'), context: contextId, receipt }),
+])
+
+/** What a thread host tells its launcher. */
+export const FromHostSchema: z.ZodType<FromHost> = z.discriminatedUnion('t', [
+  z.strictObject({ t: z.literal('started'), context: contextId, threadId: count }),
+  z.strictObject({ t: z.literal('start-failed'), context: contextId, message: text(1000) }),
+  z.strictObject({
+    t: z.literal('output'),
+    context: contextId,
+    stream: z.enum(['stdout', 'stderr']),
+    text: z.string(),
+  }),
+  z.strictObject({ t: z.literal('over'), context: contextId }),
+  z.strictObject({
+    t: z.literal('ended'),
+    context: contextId,
+    exitCode: z.int(),
+    outOfMemory: z.boolean(),
+    cpuMs: z.number().nullable(),
+    peakBytes: z.number().nullable(),
+  }),
 ])

@@ -15,5 +15,6 @@ export {
   FrameError,
   TRUSTED_FRAME_BYTES,
 } from './frame.ts'
+export type * from './host.ts'
 export type * from './messages.ts'
 export type * from './receipt.ts'

@@ -83,6 +83,9 @@ export interface LoadLimits {
 export interface LauncherConfig {
   t: 'config'
   level: Level
+  /** Who a thread host runs as, where the launcher is root: the worker's uid and gid. Absent: as the launcher. */
+  hostUid?: number
+  hostGid?: number
   /** The worker's unix socket, where a context's descriptor 3 is connected. */
   contextSocket: string
   /** The sidecar's unix socket for this agent type; absent: descriptors 4-7 are /dev/null. */
@@ -91,6 +94,16 @@ export interface LauncherConfig {
   entry: string
   /** Silence of the worker after which it counts as frozen and every attempt is ended, ms. */
   aliveTimeoutMs: number
+  /** Level thread: how threads are hosted. */
+  threads?: ThreadsConfig
+}
+
+/** What a launcher must know at level thread. */
+export interface ThreadsConfig {
+  /** JavaScript of the thread host, on its stdin. */
+  hostEntry: string
+  /** Contexts alive at once at most: the host's memory is sized for them. */
+  maxContexts: number
 }
 
 /** First line on a context's descriptor 3, JSON and a newline, written by the launcher before the context starts. */
@@ -100,7 +113,8 @@ export interface ContextPreamble {
 
 /** Worker to launcher. The launcher takes no path and no argument list from a worker. */
 export type ToLauncher =
-  | { t: 'start'; context: string; limits: LoadLimits }
+  /** `alone`: at level thread in a host of its own, so that what it does to it is known to be its doing. */
+  | { t: 'start'; context: string; limits: LoadLimits; alone?: true }
   | { t: 'acquire'; context: string; memoryBytes: number; timeoutMs: number; graceMs: number }
   | { t: 'end'; context: string; by: EndedBy }
   | { t: 'alive' }

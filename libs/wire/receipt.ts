@@ -3,7 +3,7 @@
 /** Isolation level. */
 export type Level = 'thread' | 'process' | 'namespace'
 
-/** How the memory limit was held; `heap-limit` bounds JavaScript alone. */
+/** How the memory limit was held; `heap-limit` bounds JavaScript alone, beside a watch over its buffers. */
 export type MemoryMechanism = 'cgroup-v2' | 'cgroup-v1' | 'rlimit-data' | 'heap-limit'
 
 /** A limit that held for an attempt, and what held it. */
@@ -37,7 +37,8 @@ export type HeldLimits = Pick<LimitsInForce, 'processes' | 'openFiles' | 'diskBy
   memoryBy: MemoryMechanism
 }
 
-/** What ended a context: it exited by itself, our kill after its result, its time, its memory, a violation, or the worker's end. */
+/** What ended a context: it exited by itself, our kill after its result, its time, its memory, a violation, the worker's end, or that of its
+ * thread host by another context or a fault that nobody can be charged with. */
 export type EndedBy =
   | 'exit'
   | 'released'
@@ -47,6 +48,7 @@ export type EndedBy =
   | 'protocol-violation'
   | 'output-limit'
   | 'worker-gone'
+  | 'host-lost'
   | 'signal'
 
 /** What launcher, kernel and worker measured of a context; nothing in it is the context's own claim. Times: ms since the epoch. */

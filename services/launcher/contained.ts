@@ -8,6 +8,7 @@ import {
   type Walls,
 } from '#lib/context'
 import type { EndedBy, FromLauncher, Receipt, ToLauncher } from '#lib/wire'
+import type { HeldContext } from './held.ts'
 import { Output } from './output.ts'
 import { cpuMsOf, isAlive, killProcess, killUid, processesOf, signalBehind } from './processes.ts'
 import type { Room } from './room.ts'
@@ -34,7 +35,7 @@ type Acquire = Extract<ToLauncher, { t: 'acquire' }>
 const LOAD_BYTES = 160 * 2 ** 20
 const SWEEPS = 50
 
-export class Contained {
+export class Contained implements HeldContext {
   readonly #options: ContainedOptions
   readonly #memory: ContextMemory
   readonly #output: Output

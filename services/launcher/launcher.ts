@@ -9,7 +9,10 @@ import {
 } from '#lib/context'
 import type { FromLauncher, LauncherConfig, ToLauncher } from '#lib/wire'
 import { Contained } from './contained.ts'
+import type { HeldContext } from './held.ts'
 import { openRoom, type Room, UIDS } from './room.ts'
+import { THREAD_HELD, ThreadContext } from './thread-context.ts'
+import { ThreadHosts } from './thread-hosts.ts'
 
 /** Starts, limits and ends contexts as one worker asks. L1: after disposal none is alive. L2: a uid is given once. */
 export class Launcher implements AsyncDisposable {
@@ -17,9 +20,10 @@ export class Launcher implements AsyncDisposable {
   readonly #tell: (message: FromLauncher) => void
   readonly #room: Room
   readonly #memory: MemoryKeeper
-  readonly #walls: Walls
+  readonly #walls: Walls | undefined
+  readonly #hosts: ThreadHosts | undefined
   readonly #uids: UidSource | undefined
-  readonly #contexts = new Map<string, Contained>()
+  readonly #contexts = new Map<string, HeldContext>()
   #watch: NodeJS.Timeout | undefined
 
   /** Prepares the host's side. @throws when this host cannot give the level */
@@ -27,11 +31,14 @@ export class Launcher implements AsyncDisposable {
     this.#config = config
     this.#tell = tell
     this.#room = openRoom(config)
-    this.#uids = process.getuid!() === 0 ? openUids() : undefined
+    const isThread = config.level === 'thread'
+    this.#uids = process.getuid!() === 0 && !isThread ? openUids() : undefined
     this.#memory = openMemory()
-    this.#walls = openWalls(config, this.#room, this.#uids !== undefined)
+    this.#walls = isThread ? undefined : openWalls(config, this.#room, this.#uids !== undefined)
+    this.#hosts = isThread ? openHosts(config, this.#room, this.#memory) : undefined
     this.#alive()
-    tell({ t: 'open', level: config.level, held: { memoryBy: this.#memory.mechanism, ...this.#walls.held } })
+    const held = this.#walls ? { memoryBy: this.#memory.mechanism, ...this.#walls.held } : THREAD_HELD
+    tell({ t: 'open', level: config.level, held })
   }
 
   /** Does what one message asks; what cannot be done is told, not thrown. */
@@ -47,24 +54,29 @@ export class Launcher implements AsyncDisposable {
     const { context } = start
     if (this.#contexts.has(context)) return
     try {
-      const uid = this.#uids?.take() ?? process.getuid!()
-      const { entry } = this.#config
-      const options = {
-        start,
-        uid,
-        entry,
-        walls: this.#walls,
-        memory: this.#memory,
-        room: this.#room,
-        tell: this.#tell,
-      }
-      const contained = new Contained(options)
+      const contained = this.#hold(start)
       this.#contexts.set(context, contained)
       void contained.ended.then(() => this.#contexts.delete(context))
       void contained.start()
     } catch (error) {
       this.#tell({ t: 'start-failed', context, message: (error as Error).message })
     }
+  }
+
+  #hold(start: Extract<ToLauncher, { t: 'start' }>): HeldContext {
+    const tell = this.#tell
+    if (this.#hosts) return new ThreadContext({ start, hosts: this.#hosts, tell })
+    const uid = this.#uids?.take() ?? process.getuid!()
+    const { entry } = this.#config
+    return new Contained({
+      start,
+      uid,
+      entry,
+      walls: this.#walls!,
+      memory: this.#memory,
+      room: this.#room,
+      tell,
+    })
   }
 
   /** A worker under SIGSTOP can kill nothing itself: after its silence every attempt is ended. */
@@ -79,6 +91,7 @@ export class Launcher implements AsyncDisposable {
     clearTimeout(this.#watch)
     for (const context of this.#contexts.values()) context.end('worker-gone')
     await Promise.all([...this.#contexts.values()].map((context) => context.ended))
+    await this.#hosts?.[Symbol.asyncDispose]()
     this.#memory[Symbol.dispose]()
     this.#room[Symbol.dispose]()
   }
@@ -93,7 +106,15 @@ function openUids(): UidSource {
 function openWalls({ level }: LauncherConfig, room: Room, root: boolean): Walls {
   if (level === 'namespace') return new NamespaceWalls({ node: room.node, folder: room.folder, ownUid: root })
   if (level === 'process' && root) return new ProcessWalls(room.node)
-  throw new Error(
-    level === 'thread' ? 'level thread is not available in this version' : 'level process needs root',
-  )
+  throw new Error('level process needs root')
+}
+
+function openHosts(
+  { threads, entry, hostUid, hostGid }: LauncherConfig,
+  room: Room,
+  memory: MemoryKeeper,
+): ThreadHosts {
+  if (!threads) throw new Error('level thread needs the code of its host')
+  const identity = hostUid === undefined ? {} : { uid: hostUid, gid: hostGid ?? hostUid }
+  return new ThreadHosts({ node: room.node, room, memory, entry, ...threads, ...identity })
 }

@@ -7,11 +7,15 @@ const TAIL_CHARACTERS = 4096
 const OUT_OF_MEMORY =
   /heap out of memory|FATAL ERROR: [^\n]*(?:Allocation failed|out of memory)|Fatal process out of memory|std::bad_alloc/
 
+/** True when these last words of a process are that it had no memory left. */
+export const saysOutOfMemory = (text: string): boolean => OUT_OF_MEMORY.test(text)
+
 /** A context's console: passed on as text up to a cap, the end of stderr kept to tell why a process ended. */
 export class Output {
   readonly #limitBytes: number
   readonly #pass: (stream: Stream, text: string) => void
   readonly #over: () => void
+  readonly #decoders = { stdout: new StringDecoder('utf8'), stderr: new StringDecoder('utf8') }
   #bytes = 0
   stderrTail = ''
 
@@ -22,17 +26,18 @@ export class Output {
   }
 
   read(stream: Stream, from: Readable): void {
-    const decoder = new StringDecoder('utf8')
     from.on('error', () => {})
-    from.on('data', (chunk: Buffer) => this.#take(stream, decoder, chunk))
+    from.on('data', (chunk: Buffer) => this.push(stream, chunk))
   }
 
   /** True when a process that ended said that it had no memory left: then that is why it ended. */
   get saysOutOfMemory(): boolean {
-    return OUT_OF_MEMORY.test(this.stderrTail)
+    return saysOutOfMemory(this.stderrTail)
   }
 
-  #take(stream: Stream, decoder: StringDecoder, chunk: Buffer): void {
+  /** Takes what was written. */
+  push(stream: Stream, chunk: Buffer): void {
+    const decoder = this.#decoders[stream]
     const room = Math.max(0, this.#limitBytes - this.#bytes)
     this.#bytes += chunk.length
     const text = decoder.write(chunk)

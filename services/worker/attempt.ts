@@ -15,6 +15,8 @@ export interface AttemptParts {
   verify(job: Job): VerifiedJob
   handlers(attempt: Attempt): Handlers
   memory(tenant: string): Promise<AttemptMemory>
+  /** True when its context must share nothing: its thread host ended before, and no one knows by whose fault. */
+  isSuspect: (job: Job) => Promise<boolean>
 }
 
 /** A singleton's document at the start of an attempt, and how to keep the changed one. */
@@ -76,8 +78,9 @@ export function validate(attempt: Attempt, parts: AttemptParts): void {
 }
 
 /** Takes a fresh context: a spare, or one that starts now. */
-export async function acquireContext(attempt: Attempt, { pool }: AttemptParts): Promise<void> {
-  attempt.context = await inSpan('context.acquire', {}, () => pool.acquire(attempt.signal))
+export async function acquireContext(attempt: Attempt, { pool, isSuspect }: AttemptParts): Promise<void> {
+  const alone = await isSuspect(attempt.job)
+  attempt.context = await inSpan('context.acquire', {}, () => pool.acquire(attempt.signal, { alone }))
 }
 
 /** Has the sidecar attach this attempt's rights to the context's connections. */

@@ -19,6 +19,7 @@ import { openHandlers } from './handlers.ts'
 import { openHeartbeat } from './heartbeat.ts'
 import { noMemory, openMemory } from './memory.ts'
 import { noSidecar, openSidecarClient } from './sidecar-client.ts'
+import { nobody, openSuspicion } from './suspicion.ts'
 import { Worker, type WorkerOptions } from './worker.ts'
 
 const DEFAULT_SLOTS = 16
@@ -101,16 +102,18 @@ async function openPool(
     ...(system ? { system } : {}),
   })
   const entry = await buildChildEntry()
+  const spares = Math.min(slots, config.spares ?? DEFAULT_SPARES)
+  const maxContexts = slots + spares + 1
   const launcher = parts.use(
     await openLauncher({
       level,
       runtimeDir,
       entry,
+      maxContexts,
       aliveTimeoutMs: Math.floor(config.lockMs * FROZEN_PER_LOCK),
       ...(brokerSocket ? { brokerSocket } : {}),
     }),
   )
-  const spares = Math.min(slots, config.spares ?? DEFAULT_SPARES)
   const limits = {
     memoryBytes: type.memoryLimitBytes,
     timeoutMs,
@@ -118,7 +121,6 @@ async function openPool(
     outputBytes: OUTPUT_BYTES,
     loadTimeoutMs: LOAD_TIMEOUT_MS,
   }
-  const maxContexts = slots + spares + 1
   const pool = await ContextPool.open({ launcher, bundle, limits, permissions, spares, maxContexts, log })
   return { pool: parts.use(pool), bundleHash: bundle.hash, launcherGone: launcher.closed }
 }
@@ -196,6 +198,7 @@ function workerOptions(
       verify: (job) =>
         verifyJob(publicKey, { id: job.id!, agentType, data: job.data, acceptUnsigned, now: Date.now() }),
       handlers: openHandlers(log, caller),
+      isSuspect: type.isolation === 'thread' ? openSuspicion(redis, queue) : nobody,
       memory: type.type === 'singleton' ? openMemory(redis, queue, memoryMaxAgeMs) : noMemory,
     },
   }

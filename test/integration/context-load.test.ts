@@ -1,6 +1,12 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
-import { AgentLoadError, ContextStartError, LevelUnavailableError } from '#lib/context'
-import { agentOf, levels, openWorld } from '../support/contexts.ts'
+import { AgentLoadError, ContextStartError } from '#lib/context'
+import { agentOf, CHANNEL, levels, openWorld } from '../support/contexts.ts'
+
+/** A script that opens a launcher at a level and prints why it cannot. */
+const OPENS_A_WORLD = fileURLToPath(new URL('../support/opens-a-world.ts', import.meta.url))
 
 const WITH_SCHEMAS = `
 import { defineAgent, AgentError } from 'threadbound/agent'
@@ -43,7 +49,7 @@ describe.each(levels)('an agent is loaded, at level %s', (level) => {
   test.each([
     ['throws', `throw new Error('at load')`, /at load/],
     ['ends its process', `process.exit(3)`, /ended while it loaded/],
-    ['speaks on the channel', `fs.writeSync(3, Buffer.from('garbage!'))`, /protocol-violation/],
+    ['speaks on the channel', `fs.writeSync(${CHANNEL}, Buffer.from('garbage!'))`, /protocol-violation/],
     ['fills memory', `const all = []; for (;;) all.push(Buffer.alloc(4e6, 1))`, /ended while it loaded/],
     ['never ends', `for (;;);`, /ended while it loaded/],
   ])('a module that %s is an AgentLoadError to who waits', async (_, line, message) => {
@@ -77,10 +83,13 @@ describe.each(levels)('an agent is loaded, at level %s', (level) => {
   })
 })
 
-test('a level that is not there is refused with its name, never given weaker', async () => {
-  const error = await openWorld({ level: 'thread', source: agentOf('return 1') }).catch(
-    (error: unknown) => error,
-  )
-  expect(error).toBeInstanceOf(LevelUnavailableError)
-  expect((error as Error).message).toContain('level "thread" is not available')
+describe.runIf(levels.includes('namespace'))('I3: a level that is not there', () => {
+  test('is refused with its name, never given weaker', async () => {
+    const apart = ['--user', '--map-root-user', process.execPath, OPENS_A_WORLD, 'namespace']
+    const { stdout } = await promisify(execFile)('unshare', apart)
+    expect(JSON.parse(stdout)).toEqual({
+      name: 'LevelUnavailableError',
+      message: expect.stringMatching(/^isolation level "namespace" is not available: .*maps no uids/),
+    })
+  })
 })

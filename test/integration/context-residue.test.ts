@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { describe, expect, test } from 'vitest'
 import { agentOf, levels, openWorld } from '../support/contexts.ts'
-import { aliveOf, residueOf } from '../support/residue.ts'
+import { aliveAfter, residueOf } from '../support/residue.ts'
 
 const childrenOf = (pid: number) =>
   readdirSync(`/proc/${pid}/task`).flatMap((task) =>
@@ -21,7 +21,7 @@ describe.each(levels)('I2: nothing is left, at level %s', (level) => {
     expect(ends.map((end) => end.outcome)).toEqual(['completed', 'completed', 'completed'])
     expect(residueOf(pid)).toEqual([])
     expect(temporary()).toEqual(before)
-    if (process.getuid!() === 0) expect(ends.flatMap((end) => aliveOf(end.receipt.uid))).toEqual([])
+    if (process.getuid!() === 0) expect(ends.flatMap((end) => aliveAfter(end.receipt))).toEqual([])
   })
 
   test('a running attempt is ended when the pool is disposed', async () => {

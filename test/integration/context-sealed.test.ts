@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { agentOf, levels, openWorld } from '../support/contexts.ts'
+import { agentOf, levels, openWorld, walled } from '../support/contexts.ts'
 
 const LOOK = agentOf(`
   const tried = (fn: () => unknown) => { try { return fn() } catch (e: any) { return 'refused: ' + (e.code ?? e.message) } }
@@ -39,7 +39,7 @@ interface Seen {
   [what: string]: any
 }
 
-describe.each(levels)('I4 sealed, at level %s', (level) => {
+describe.each(walled)('I4 sealed, at level %s', (level) => {
   test('environment, descriptors and network are empty', async () => {
     await using world = await openWorld({ level, source: LOOK })
     const { result, receipt, error } = await world.run({})
@@ -79,6 +79,18 @@ describe.each(levels)('I4 sealed, at level %s', (level) => {
     expect(status).toMatch(/^CapEff:\t0+$/m)
     expect(status).toMatch(/^CapBnd:\t0+$/m)
     expect(status).toMatch(/^NoNewPrivs:\t1$/m)
+  })
+})
+
+describe('at level thread nothing is sealed', () => {
+  test('but the environment is empty, and files and processes need another door than Node’s own', async () => {
+    await using world = await openWorld({ level: 'thread', source: LOOK })
+    const seen = (await world.run({})).result as Seen
+    expect(seen['environment']).toEqual([])
+    for (const what of ['hosts', 'root', 'writeRoot', 'status'])
+      expect([what, seen[what]]).toEqual([what, 'refused: ERR_ACCESS_DENIED'])
+    expect(seen['kill']).toBe(true)
+    expect(seen['udp']).toBe('bound')
   })
 })
 

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { tmpdir } from 'node:os'
 import {
@@ -17,8 +17,10 @@ import {
 import { silentLog } from '#lib/runtime'
 import type { Level } from '#lib/wire'
 
-/** The levels that this host gives. */
+/** The levels that this host gives; `walled`: those at which a context has a process of its own. */
 export const levels: Level[] = (await probeLevels()).filter((one) => one.available).map((one) => one.level)
+
+export const walled = levels.filter((level) => level !== 'thread')
 
 export const TRACEPARENT = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
 const LIMITS: ContextLimits = {
@@ -42,6 +44,8 @@ export interface World extends AsyncDisposable {
   launcher: LauncherLink
   /** One attempt in a fresh context. */
   run(input: unknown, on?: AttemptEvents, signal?: AbortSignal): Promise<AttemptEnd & { context: Context }>
+  /** One attempt in a context that shares nothing with another. */
+  runAlone(input: unknown): Promise<AttemptEnd>
 }
 
 export interface WorldOptions {
@@ -51,6 +55,9 @@ export interface WorldOptions {
   permissions?: PoolOptions['permissions']
   brokerSocket?: string
   spares?: number
+  maxContexts?: number
+  /** Level thread, as root: who threads run as. */
+  hostUid?: number
   memory?: unknown
   /** A folder whose packages the agent may import. */
   packagesOf?: string
@@ -58,7 +65,7 @@ export interface WorldOptions {
 
 /** A launcher and a pool of contexts that hold one agent. */
 export async function openWorld(options: WorldOptions): Promise<World> {
-  const { level, source, limits, permissions = [], brokerSocket, spares = 1 } = options
+  const { level, source, limits, permissions = [], brokerSocket, spares = 1, maxContexts = 8 } = options
   const folder = agentFolder(source)
   const runtimeDir = join(folder.root, 'run')
   mkdirSync(runtimeDir, { mode: 0o700 })
@@ -67,7 +74,10 @@ export async function openWorld(options: WorldOptions): Promise<World> {
   const bundle = await bundleAgent(folder)
   const entry = await buildChildEntry()
   const broker = brokerSocket ? { brokerSocket } : {}
-  const launcher = await openLauncher({ level, runtimeDir, entry, ...broker })
+  const { hostUid } = options
+  const host = hostUid === undefined ? {} : { hostUid }
+  if (hostUid !== undefined) letIn(hostUid, folder.root, runtimeDir)
+  const launcher = await openLauncher({ level, runtimeDir, entry, maxContexts, ...host, ...broker })
   const all = { ...LIMITS, ...limits }
   const pool = await ContextPool.open({
     launcher,
@@ -75,7 +85,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     limits: all,
     permissions,
     spares,
-    maxContexts: 8,
+    maxContexts,
     log: silentLog,
   })
   return {
@@ -85,6 +95,10 @@ export async function openWorld(options: WorldOptions): Promise<World> {
       const context = await pool.acquire()
       return { context, ...(await context.run(attemptOf(input, options.memory), on, signal)) }
     },
+    async runAlone(input) {
+      const context = await pool.acquire(undefined, { alone: true })
+      return await context.run(attemptOf(input), {}, new AbortController().signal)
+    },
     async [Symbol.asyncDispose]() {
       await pool[Symbol.asyncDispose]()
       await launcher[Symbol.asyncDispose]()
@@ -93,11 +107,22 @@ export async function openWorld(options: WorldOptions): Promise<World> {
   }
 }
 
+/** As if the worker had this uid: what it makes from here on may be entered by it. */
+function letIn(uid: number, root: string, runtimeDir: string): void {
+  chmodSync(root, 0o711)
+  chownSync(runtimeDir, uid, uid)
+  process.umask(0)
+}
+
 /** What enters a context, with an input and a singleton's memory. */
 export function attemptOf(input: unknown, memory?: unknown) {
   const request = { id: 'probe.1', attempt: 1, agentType: 'probe', tenant: 'default', metadata: { a: 'b' } }
   return { request, input, traceparent: TRACEPARENT, ...(memory === undefined ? {} : { memory }) }
 }
+
+/** In agent code: the descriptor of its channel, 3 in a process of its own and any in a thread. */
+export const CHANNEL = `(process as any)._getActiveHandles()
+  .find((one: any) => one.constructor.name === 'Socket' && one._handle?.fd > 2)._handle.fd`
 
 /** An agent whose body is `code`; `input` and `ctx` are in scope. */
 export const agentOf = (code: string, before = '') => `

@@ -1,16 +1,26 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
+import type { Receipt } from '#lib/wire'
 
 /** The living processes of a uid; what has ended and was not reaped by a container's first process does not count. */
 export function aliveOf(uid: number): string[] {
   return readdirSync('/proc').filter((name) => {
     if (!/^\d+$/.test(name) || statSync(`/proc/${name}`, { throwIfNoEntry: false })?.uid !== uid) return false
-    try {
-      return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${name}/status`, 'utf8'))
-    } catch {
-      return false
-    }
+    return isAlive(name)
   })
 }
+
+/** False for what has ended, reaped or not. */
+export function isAlive(pid: number | string): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
+
+/** The living processes of a context that has ended: of its uid, or at level thread the host, which others may still use. */
+export const aliveAfter = ({ level, pid, uid }: Receipt): string[] =>
+  level === 'thread' ? (isAlive(pid) ? [String(pid)] : []) : aliveOf(uid)
 
 /** What contexts could leave on a host: cgroups of launchers that are gone, their mounts, and folders of theirs. */
 export function residueOf(launcherPid: number): string[] {

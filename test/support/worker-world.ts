@@ -23,7 +23,7 @@ import { configToEnv, silentLog } from '#lib/runtime'
 import { type Config, Config as ConfigSchema } from '../../services/worker/config.ts'
 import { openService, type Service } from '../../services/worker/service.ts'
 import { descendants } from './cluster.ts'
-import { levels } from './contexts.ts'
+import { walled } from './contexts.ts'
 import { Gates } from './gates.ts'
 import { startRedis, type TestRedis } from './queue-redis.ts'
 
@@ -131,7 +131,7 @@ export class WorkerWorld implements AsyncDisposable {
       apiKeyFile: join(this.#dir, 'api-key'),
       publicKeyFile: join(this.#dir, 'public.pem'),
       runtimeDir,
-      isolation: levels.at(-1),
+      isolation: walled.at(-1),
       spares: 1,
       ...more,
     }

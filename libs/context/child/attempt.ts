@@ -3,6 +3,7 @@ import type { LoadedAgent } from './agent.ts'
 import { Broker } from './broker.ts'
 import { Calls } from './calls.ts'
 import { createContext } from './create-context.ts'
+import type { Doors } from './doors.ts'
 import { type Port, wireError } from './port.ts'
 import { Spans } from './spans.ts'
 
@@ -16,8 +17,15 @@ export interface RunningAttempt {
 
 type Run = Extract<ToContext, { t: 'run' }>
 
+/** What an attempt speaks through. */
+export interface Outside {
+  port: Port
+  doors: Doors
+}
+
 /** Runs the agent on one input; its result or failure goes out on the port. */
-export function runAttempt(agent: LoadedAgent, message: Run, port: Port): RunningAttempt {
+export function runAttempt(agent: LoadedAgent, message: Run, outside: Outside): RunningAttempt {
+  const { port } = outside
   const stop = new AbortController()
   const spans = new Spans(message.traceparent, port)
   const calls = new Calls(port, agent.AgentCallError, () => spans.spanId())
@@ -26,7 +34,7 @@ export function runAttempt(agent: LoadedAgent, message: Run, port: Port): Runnin
     port.send({ t: 'failed', error: wireError(error), ...(permanent ? { permanent } : {}) })
   }
   port.send({ t: 'started', atMs: Date.now() })
-  invoke(agent, message, { port, calls, spans, signal: stop.signal }).catch(fail)
+  invoke(agent, message, { ...outside, calls, spans, signal: stop.signal }).catch(fail)
   return {
     abort: (reason) =>
       stop.abort(
@@ -37,8 +45,7 @@ export function runAttempt(agent: LoadedAgent, message: Run, port: Port): Runnin
   }
 }
 
-interface Around {
-  port: Port
+interface Around extends Outside {
   calls: Calls
   spans: Spans
   signal: AbortSignal
@@ -47,10 +54,10 @@ interface Around {
 async function invoke(
   agent: LoadedAgent,
   message: Run,
-  { port, calls, spans, signal }: Around,
+  { port, doors, calls, spans, signal }: Around,
 ): Promise<void> {
   const { request, memory } = message
-  const broker = new Broker(agent.BrokerError, () => spans.traceparent())
+  const broker = new Broker(agent.BrokerError, doors, () => spans.traceparent())
   const ctx = createContext({ request, signal, port, calls, spans, broker, memory })
   const attributes = { 'gen_ai.operation.name': 'invoke_agent', 'gen_ai.agent.name': request.agentType }
   const value = await spans.run(`invoke_agent ${request.agentType}`, attributes, async () => {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import type { BrokerError } from '#lib/agent'
 import { type Connection, Connections } from './connections.ts'
+import type { Doors } from './doors.ts'
 
 /** One request to the broker. */
 export interface BrokerRequest {
@@ -11,14 +12,14 @@ export interface BrokerRequest {
   signal?: AbortSignal | undefined
 }
 
-/** The broker's client: HTTP/1.1 on descriptors 4 to 7. Every request says which span it belongs to. */
+/** The broker's client: HTTP/1.1 on the context's four connections. Every request says which span it belongs to. */
 export class Broker {
   readonly connections: Connections
   readonly BrokerError: typeof BrokerError
   readonly #traceparent: () => string
 
-  constructor(error: typeof BrokerError, traceparent: () => string) {
-    this.connections = new Connections(error)
+  constructor(error: typeof BrokerError, doors: Doors, traceparent: () => string) {
+    this.connections = new Connections(error, doors)
     this.BrokerError = error
     this.#traceparent = traceparent
   }

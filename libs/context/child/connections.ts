@@ -1,13 +1,13 @@
 import type { Agent, AgentOptions } from 'node:http'
-import { Socket } from 'node:net'
 import type { BrokerError } from '#lib/agent'
+import type { Doors } from './doors.ts'
 
 /**
  * The four connections to the broker. N1: the first is never held, so that small requests always go on. N2: the other
  * three serve small requests as well while no stream or relay wants them. N3: a fourth stream or relay fails at once.
  */
 
-const FDS = [4, 5, 6, 7]
+const COUNT = 4
 type Use = 'small' | 'held'
 
 /** One connection while a request has it. */
@@ -20,7 +20,7 @@ export interface Connection {
 }
 
 interface Slot {
-  fd: number
+  at: number
   use: Use | undefined
   dead: boolean
   agent: Agent | undefined
@@ -33,11 +33,18 @@ interface Waiter {
 
 export class Connections {
   readonly #error: typeof BrokerError
-  readonly #slots: Slot[] = FDS.map((fd) => ({ fd, use: undefined, dead: false, agent: undefined }))
+  readonly #doors: Doors
+  readonly #slots: Slot[] = Array.from({ length: COUNT }, (_, at) => ({
+    at,
+    use: undefined,
+    dead: false,
+    agent: undefined,
+  }))
   #waiters: Waiter[] = []
 
-  constructor(error: typeof BrokerError) {
+  constructor(error: typeof BrokerError, doors: Doors) {
     this.#error = error
+    this.#doors = doors
   }
 
   /** A connection for a small request, or one to hold. @throws BrokerError `too-many-connections`, `broker-gone` */
@@ -120,7 +127,7 @@ export class Connections {
 
   #open(slot: Slot): Agent {
     const http = process.getBuiltinModule('node:http')
-    const socket = new Socket({ fd: slot.fd, readable: true, writable: true })
+    const socket = this.#doors.broker(slot.at)
     const error = this.#error
     socket.on('error', () => {})
     socket.once('close', () => (slot.dead = true))

@@ -1,8 +1,11 @@
-import type { ToContext } from '#lib/wire'
+import type { FromThread, ThreadSeed, ToContext } from '#lib/wire'
 import { Agent, type LoadedAgent } from './agent.ts'
 import { runAttempt, type RunningAttempt } from './attempt.ts'
 import { makeConsoleBlocking } from './blocking-console.ts'
+import { connectDoors, type Doors, inheritedDoors } from './doors.ts'
 import { Port, wireError } from './port.ts'
+import { setApart } from './thread-apart.ts'
+import { sendConsole } from './thread-console.ts'
 import { warmBroker } from './warm.ts'
 
 /** What runs first in every context: it says hello, loads an agent's code and runs one attempt with it. */
@@ -10,17 +13,35 @@ import { warmBroker } from './warm.ts'
 let agent: LoadedAgent | undefined
 let attempt: RunningAttempt | undefined
 
-const port = new Port(3, take)
-// Bubblewrap sets it; the environment of a context is empty.
-delete process.env['PWD']
-makeConsoleBlocking()
+const { isMainThread, parentPort, workerData } = process.getBuiltinModule('node:worker_threads')
+const doors = isMainThread ? enterProcess() : enterThread(workerData as ThreadSeed)
+const port = new Port(doors.channel, take)
 process.on('uncaughtException', fail)
 port.send({ t: 'hello' })
+
+function enterProcess(): Doors {
+  // Bubblewrap sets it; the environment of a context is empty.
+  delete process.env['PWD']
+  makeConsoleBlocking()
+  return inheritedDoors()
+}
+
+function enterThread(seed: ThreadSeed): Doors {
+  sendConsole(tell, new Int32Array(seed.taken))
+  setApart()
+  return connectDoors(seed, tell)
+}
+
+/** To the host. */
+function tell(message: FromThread): void {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a port between threads has no origin
+  parentPort!.postMessage(message)
+}
 
 function take(message: ToContext): void {
   if (message.t === 'load') load(message)
   else if (message.t === 'describe') describe()
-  else if (message.t === 'run') attempt = runAttempt(agent!, message, port)
+  else if (message.t === 'run') attempt = runAttempt(agent!, message, { port, doors })
   else if (message.t === 'abort') attempt?.abort(message.reason)
   else attempt?.reply(message)
 }
@@ -29,7 +50,7 @@ function load({ code, filename }: Extract<ToContext, { t: 'load' }>): void {
   try {
     agent = Agent.load(code, filename)
     port.send({ t: 'loaded' })
-    setImmediate(warmBroker)
+    if (doors.hasBroker) setImmediate(warmBroker)
   } catch (error) {
     port.send({ t: 'load-failed', error: wireError(error) })
   }

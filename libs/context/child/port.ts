@@ -1,4 +1,4 @@
-import { Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import {
   CONTEXT_FRAME_BYTES,
   encodeFrame,
@@ -11,13 +11,13 @@ import {
 
 const TEXT_CHARACTERS = 10_000
 
-/** Descriptor 3: frames to and from the worker. */
+/** The channel: frames to and from the worker. */
 export class Port {
   readonly #socket: Socket
   readonly #decoder = new FrameDecoder(TRUSTED_FRAME_BYTES)
 
-  constructor(fd: number, take: (message: ToContext) => void) {
-    this.#socket = new Socket({ fd, readable: true, writable: true })
+  constructor(socket: Socket, take: (message: ToContext) => void) {
+    this.#socket = socket
     this.#socket.on('data', (chunk: Buffer) => {
       for (const { message } of this.#decoder.push(chunk)) take(message as ToContext)
     })

@@ -104,12 +104,13 @@ function probeProcess(): LevelReport {
 const is = (name: string, value: string) =>
   existsSync(`/proc/sys/${name}`) && readFileSync(`/proc/sys/${name}`, 'utf8').trim() === value
 
-const probeThread = () =>
-  missing(
-    'thread',
-    'it is not available in this version',
-    'write "isolation: process" or "isolation: namespace"',
-  )
+/** Threads need no feature of the kernel; the launcher needs util-linux at every level. */
+function probeThread(): LevelReport {
+  const level = 'thread'
+  if (process.platform !== 'linux') return missing(level, 'it needs Linux', 'run on Linux')
+  if (!isProgram(SETPRIV)) return missing(level, 'setpriv is not installed', `${MANAGERS} util-linux`)
+  return { level, available: true }
+}
 
 const missing = (level: Level, reason: string, remedy: string): LevelReport => ({
   level,

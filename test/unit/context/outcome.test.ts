@@ -46,6 +46,7 @@ describe('I2: how an attempt ended', () => {
     ['output-limit', 'failed', 'output-limit'],
     ['timeout', 'timed-out', 'timed-out'],
     ['worker-gone', 'interrupted', 'interrupted'],
+    ['host-lost', 'interrupted', 'interrupted'],
     ['protocol-violation', 'failed', 'protocol-violation'],
   ] as const)('a closed channel and a receipt that says %s is %s', (endedBy, outcome, type) => {
     expect(setup({}, { endedBy })).toEqual([outcome, type])

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { type AttemptParts, begin, runAttempt } from '../../../services/worker/attempt.ts'
 import { openHandlers } from '../../../services/worker/handlers.ts'
 import { noMemory } from '../../../services/worker/memory.ts'
+import { nobody } from '../../../services/worker/suspicion.ts'
 import { noCaller } from '../../../services/worker/calls.ts'
 
 /** A worker's parts that record what happened, in order; `broken` names the step that throws. */
@@ -27,6 +28,7 @@ function setup(broken?: string, end: object = { outcome: 'completed', result: 'd
     verify: () => (step('validate'), { tenant: 'default', input: {}, metadata: {} }),
     handlers: openHandlers(silentLog, noCaller),
     memory: noMemory,
+    isSuspect: nobody,
   } as unknown as AttemptParts
   const job = {
     id: 'a.1',

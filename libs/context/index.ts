@@ -18,6 +18,7 @@ export { type ContextMemory, type MemoryKeeper, openMemory } from './levels/memo
 export { NamespaceWalls } from './levels/namespace.ts'
 export { type LevelReport, probeLevels } from './levels/probe.ts'
 export { ProcessWalls } from './levels/process.ts'
+export { launcherFilter } from './levels/seccomp.ts'
 export { MOUNT } from './levels/tools.ts'
 export { contextUidRange, UidSource } from './levels/uids.ts'
 export type { StartCommand, Walls } from './levels/walls.ts'

@@ -9,6 +9,7 @@ import {
 } from '#lib/context'
 import type { FromLauncher, LauncherConfig, ToLauncher } from '#lib/wire'
 import { Contained } from './contained.ts'
+import { refuseCalls } from './refuse-calls.ts'
 import { openRoom, type Room, UIDS } from './room.ts'
 
 /** Starts, limits and ends contexts as one worker asks. L1: after disposal none is alive. L2: a uid is given once. */
@@ -92,7 +93,10 @@ function openUids(): UidSource {
 
 function openWalls({ level }: LauncherConfig, room: Room, root: boolean): Walls {
   if (level === 'namespace') return new NamespaceWalls({ node: room.node, folder: room.folder, ownUid: root })
-  if (level === 'process' && root) return new ProcessWalls(room.node)
+  if (level === 'process' && root) {
+    refuseCalls()
+    return new ProcessWalls(room.node)
+  }
   throw new Error(
     level === 'thread' ? 'level thread is not available in this version' : 'level process needs root',
   )

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { contextUidRange, UidSource } from '#lib/context'
+import { contextUidRange, launcherFilter, UidSource } from '#lib/context'
 import { seccompFilter } from '../../../libs/context/levels/seccomp.ts'
 
 const ALLOW = 0x7fff_0000
@@ -73,6 +73,31 @@ describe('I4: the seccomp filter', () => {
   })
   test('is refused for an architecture that has none', () => {
     expect(() => seccompFilter('mips')).toThrow('mips')
+  })
+})
+
+const on =
+  (arch: 'x64' | 'arm64') =>
+  (number: number, argument0 = 0) =>
+    judge(launcherFilter(arch), { arch: arch === 'x64' ? X64 : ARM64, number, argument0 })
+
+describe('I4: the filter on a launcher of level process', () => {
+  test('refuses every socket but unix ones, key rings, tracing and new rings of io_uring', () => {
+    for (const family of [2, 10, 16, 17, 38, 40])
+      expect([family, on('x64')(41, family)]).toEqual([family, EPERM])
+    for (const number of [248, 250, 101, 310, 425, 427, 438, 321, 323]) expect(on('x64')(number)).toBe(EPERM)
+    for (const number of [217, 219, 117, 270, 425, 427, 438, 280, 282])
+      expect(on('arm64')(number)).toBe(EPERM)
+    expect(on('arm64')(198, 40)).toBe(EPERM)
+  })
+  test('lets a launcher connect, mount, and unshare for its contexts', () => {
+    for (const number of [165, 272, 308, 426, 56, 435]) expect(on('x64')(number)).toBe(ALLOW)
+    for (const number of [40, 97, 268, 426, 220, 435]) expect(on('arm64')(number)).toBe(ALLOW)
+    expect([on('x64')(41, 1), on('arm64')(198, 1)]).toEqual([ALLOW, ALLOW])
+  })
+  test('kills what speaks another architecture, and refuses x32', () => {
+    expect(judge(launcherFilter('x64'), { arch: 0x4000_0003, number: 0 })).toBe(KILL)
+    expect(on('x64')(0x4000_0000 + 41, 1)).toBe(EPERM)
   })
 })
 

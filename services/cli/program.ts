@@ -33,6 +33,7 @@ export function createProgram(): Command {
     .addHelpText('after', EXAMPLES)
   running(program)
   requests(program)
+  host(program)
   return program
 }
 
@@ -56,6 +57,12 @@ function running(program: Command): void {
     .action(async (file: string, flags: JsonFlag) => (await load.check()).check(file, flags))
 }
 
+function host(program: Command): void {
+  json(program.command('doctor'))
+    .description('show which isolation levels this machine gives, and how to get the others')
+    .action(async (flags: JsonFlag) => (await load.doctor()).doctor(flags))
+}
+
 /** Loads a command when it runs: each brings libraries that the others need not wait for. */
 const load = {
   up: () => import('./commands/up.ts'),
@@ -64,6 +71,7 @@ const load = {
   requests: () => import('./commands/requests.ts'),
   trace: () => import('./commands/trace.ts'),
   agents: () => import('./commands/agents.ts'),
+  doctor: () => import('./commands/doctor.ts'),
 }
 
 function requests(program: Command): void {

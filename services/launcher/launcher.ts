@@ -4,13 +4,14 @@ import {
   NamespaceWalls,
   openMemory,
   ProcessWalls,
+  UIDS,
   UidSource,
   type Walls,
 } from '#lib/context'
 import type { FromLauncher, LauncherConfig, ToLauncher } from '#lib/wire'
 import { Contained } from './contained.ts'
 import { refuseCalls } from './refuse-calls.ts'
-import { openRoom, type Room, UIDS } from './room.ts'
+import { openRoom, type Room } from './room.ts'
 
 /** Starts, limits and ends contexts as one worker asks. L1: after disposal none is alive. L2: a uid is given once. */
 export class Launcher implements AsyncDisposable {

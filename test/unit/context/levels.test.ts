@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { contextUidRange, launcherFilter, UidSource } from '#lib/context'
+import { contextUidRange, launcherFilter, uidsLeft, UidSource } from '#lib/context'
 import { seccompFilter } from '../../../libs/context/levels/seccomp.ts'
 
 const ALLOW = 0x7fff_0000
@@ -102,6 +102,15 @@ describe('I4: the filter on a launcher of level process', () => {
 })
 
 describe('I1: uids', () => {
+  test('what is left is counted from the last block that was claimed', () => {
+    const path = folder()
+    const range = { first: 1000, last: 1000 + 8 * 256 }
+    expect(uidsLeft(join(path, 'nowhere'), range)).toEqual({ left: 2048, total: 2048 })
+    new UidSource(path, range).take()
+    expect(uidsLeft(path, range)).toEqual({ left: 7 * 256, total: 2048 })
+    mkdirSync(join(path, '7'))
+    expect(uidsLeft(path, range)).toEqual({ left: 0, total: 2048 })
+  })
   test('no two launchers ever get the same uid', () => {
     const path = join(folder(), 'uids')
     const range = { first: 1000, last: 1000 + 8 * 256 - 1 }

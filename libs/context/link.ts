@@ -33,6 +33,10 @@ export interface LauncherOptions {
   entry: string
   /** Silence of this process after which the launcher ends every attempt, ms. Default 25,000. */
   aliveTimeoutMs?: number
+  /** Contexts without Node's permission model: see {@link LauncherConfig}. Refused beside a `brokerSocket`. */
+  permissionModel?: false
+  /** The launcher's program. Default: this package's. */
+  main?: string
 }
 
 /** A worker's launcher. It ends when this process does, and every context with it. */
@@ -62,9 +66,17 @@ export class LauncherLink implements AsyncDisposable {
   static async open(options: LauncherOptions): Promise<LauncherLink> {
     const contextSocket = join(options.runtimeDir, 'contexts.sock')
     for (const path of [contextSocket, options.brokerSocket ?? '']) checkSocketPath(path)
-    const { level, brokerSocket, entry, aliveTimeoutMs = 25_000 } = options
-    const config = { t: 'config' as const, level, contextSocket, entry, aliveTimeoutMs }
-    const link = new LauncherLink(spawnLauncher(), brokerSocket ? { ...config, brokerSocket } : config)
+    const { level, brokerSocket, entry, aliveTimeoutMs = 25_000, permissionModel } = options
+    const config: LauncherConfig = {
+      t: 'config',
+      level,
+      contextSocket,
+      entry,
+      aliveTimeoutMs,
+      ...(brokerSocket ? { brokerSocket } : {}),
+      ...(permissionModel === false ? { permissionModel } : {}),
+    }
+    const link = new LauncherLink(spawnLauncher(options.main ?? MAIN), config)
     try {
       await link.opened
     } catch (error) {
@@ -131,8 +143,8 @@ export class LauncherLink implements AsyncDisposable {
 export const openLauncher = (options: LauncherOptions): Promise<LauncherLink> => LauncherLink.open(options)
 
 /** In a mount namespace of its own where root, so that what it mounts is on no one else's host. */
-function spawnLauncher(): ChildProcess {
-  const node = [process.execPath, '--disable-sigusr1', '--disable-warning=ExperimentalWarning', MAIN]
+function spawnLauncher(main: string): ChildProcess {
+  const node = [process.execPath, '--disable-sigusr1', '--disable-warning=ExperimentalWarning', main]
   const root = process.getuid?.() === 0
   const limits = [PRLIMIT, '--core=0:0', ...(root ? [`--nproc=${PROCESSES}:${PROCESSES}`] : [])]
   const apart = root ? [UNSHARE, '--mount', '--propagation', 'private'] : []

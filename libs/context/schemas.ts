@@ -100,6 +100,7 @@ export const LauncherConfigSchema: z.ZodType<LauncherConfig> = z.strictObject({
   brokerSocket: text(107).exactOptional(),
   entry: z.string().min(1),
   aliveTimeoutMs: count.max(DAY_MS),
+  permissionModel: z.literal(false).exactOptional(),
 })
 
 /** What a worker may ask its launcher for. */
@@ -149,6 +150,7 @@ const receipt: z.ZodType<Receipt> = z.strictObject({
   exitCode: z.int().nullable(),
   signal: z.string().nullable(),
   leftOver: z.strictObject({ processes: count.nullable(), ipcObjects: count.nullable() }),
+  permissionModel: z.literal(false).exactOptional(),
 })
 
 /** What a launcher tells its worker. */

@@ -91,6 +91,11 @@ export interface LauncherConfig {
   entry: string
   /** Silence of the worker after which it counts as frozen and every attempt is ended, ms. */
   aliveTimeoutMs: number
+  /**
+   * Contexts start without Node's permission model, so that the kernel's walls can be tried alone. For verification and
+   * benchmarks: the launcher says so on stderr and on every receipt, and refuses it beside a `brokerSocket`.
+   */
+  permissionModel?: false
 }
 
 /** First line on a context's descriptor 3, JSON and a newline, written by the launcher before the context starts. */

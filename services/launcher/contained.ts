@@ -27,6 +27,7 @@ export interface ContainedOptions {
   uid: number
   entry: string
   tell: (message: FromLauncher) => void
+  permissionModel?: false
 }
 
 type Acquire = Extract<ToLauncher, { t: 'acquire' }>
@@ -157,7 +158,7 @@ export class Contained {
   }
 
   #receipt(child: ChildProcess, leftOver: number): Receipt {
-    const { start, walls, memory, uid } = this.#options
+    const { start, walls, memory, uid, permissionModel } = this.#options
     const { memoryBytes = 0, timeoutMs = 0 } = this.#acquired?.by ?? {}
     const asked = { ...start.limits, memoryBytes, timeoutMs }
     const peak = this.#memory.peakBytes
@@ -180,6 +181,7 @@ export class Contained {
       exitCode: signal ? null : child.exitCode,
       signal,
       leftOver: { processes: leftOver, ipcObjects: null },
+      ...(permissionModel === false ? { permissionModel } : {}),
     }
   }
 

@@ -7,6 +7,7 @@ import {
   UIDS,
   UidSource,
   type Walls,
+  withoutPermissionModel,
 } from '#lib/context'
 import type { FromLauncher, LauncherConfig, ToLauncher } from '#lib/wire'
 import { Contained } from './contained.ts'
@@ -31,7 +32,8 @@ export class Launcher implements AsyncDisposable {
     this.#room = openRoom(config)
     this.#uids = process.getuid!() === 0 ? openUids() : undefined
     this.#memory = openMemory()
-    this.#walls = openWalls(config, this.#room, this.#uids !== undefined)
+    const walls = openWalls(config, this.#room, this.#uids !== undefined)
+    this.#walls = config.permissionModel === false ? bared(walls, config) : walls
     this.#alive()
     tell({ t: 'open', level: config.level, held: { memoryBy: this.#memory.mechanism, ...this.#walls.held } })
   }
@@ -50,7 +52,7 @@ export class Launcher implements AsyncDisposable {
     if (this.#contexts.has(context)) return
     try {
       const uid = this.#uids?.take() ?? process.getuid!()
-      const { entry } = this.#config
+      const { entry, permissionModel } = this.#config
       const options = {
         start,
         uid,
@@ -59,6 +61,7 @@ export class Launcher implements AsyncDisposable {
         memory: this.#memory,
         room: this.#room,
         tell: this.#tell,
+        ...(permissionModel === false ? { permissionModel } : {}),
       }
       const contained = new Contained(options)
       this.#contexts.set(context, contained)
@@ -101,4 +104,14 @@ function openWalls({ level }: LauncherConfig, room: Room, root: boolean): Walls 
   throw new Error(
     level === 'thread' ? 'level thread is not available in this version' : 'level process needs root',
   )
+}
+
+/** Never silently, and never for an attempt that could be given rights. */
+function bared(walls: Walls, { level, brokerSocket }: LauncherConfig): Walls {
+  if (brokerSocket !== undefined)
+    throw new Error('permissionModel: false is for verification alone: refused beside a broker')
+  process.stderr.write(
+    `threadbound: contexts of a launcher at level ${level} run WITHOUT Node's permission model: verification alone\n`,
+  )
+  return withoutPermissionModel(walls)
 }

@@ -11,7 +11,7 @@ const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const DIST = join(ROOT, 'dist')
 
 /** Some commands need services, which an installed package has not; with them would come the bundler and the levels. */
-const CHECKOUT_ONLY = { 'demo.ts': 'demo', 'doctor.ts': 'doctor' }
+const CHECKOUT_ONLY = { 'demo.ts': 'demo', 'doctor.ts': 'doctor', 'verify-isolation.ts': 'verifyIsolation' }
 const withoutServices: Plugin = {
   name: 'without-services',
   setup(builder) {

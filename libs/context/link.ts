@@ -39,6 +39,10 @@ export interface LauncherOptions {
   /** Level thread, where the launcher is root: who agents' threads run as. Default: as the launcher. */
   hostUid?: number
   hostGid?: number
+  /** Contexts without Node's permission model: see {@link LauncherConfig}. Refused beside a `brokerSocket`. */
+  permissionModel?: false
+  /** The launcher's program. Default: this package's. */
+  main?: string
 }
 
 const MAX_CONTEXTS = 20
@@ -70,10 +74,18 @@ export class LauncherLink implements AsyncDisposable {
   static async open(options: LauncherOptions): Promise<LauncherLink> {
     const contextSocket = join(options.runtimeDir, 'contexts.sock')
     for (const path of [contextSocket, options.brokerSocket ?? '']) checkSocketPath(path)
-    const { level, brokerSocket, entry, aliveTimeoutMs = 25_000 } = options
-    const config = { t: 'config' as const, level, contextSocket, entry, aliveTimeoutMs }
-    const more = { ...(brokerSocket ? { brokerSocket } : {}), ...(await threadsConfig(options)) }
-    const link = new LauncherLink(spawnLauncher(level), { ...config, ...more })
+    const { level, brokerSocket, entry, aliveTimeoutMs = 25_000, permissionModel } = options
+    const config: LauncherConfig = {
+      t: 'config',
+      level,
+      contextSocket,
+      entry,
+      aliveTimeoutMs,
+      ...(brokerSocket ? { brokerSocket } : {}),
+      ...(permissionModel === false ? { permissionModel } : {}),
+      ...(await threadsConfig(options)),
+    }
+    const link = new LauncherLink(spawnLauncher(level, options.main), config)
     try {
       await link.opened
     } catch (error) {
@@ -147,8 +159,8 @@ async function threadsConfig(options: LauncherOptions): Promise<Partial<Launcher
 }
 
 /** In a mount namespace of its own where root, so that what it mounts is on no one else's host. */
-function spawnLauncher(level: Level): ChildProcess {
-  const node = [process.execPath, '--disable-sigusr1', '--disable-warning=ExperimentalWarning', MAIN]
+function spawnLauncher(level: Level, main = MAIN): ChildProcess {
+  const node = [process.execPath, '--disable-sigusr1', '--disable-warning=ExperimentalWarning', main]
   const root = process.getuid?.() === 0
   const ownUids = root && level !== 'thread'
   const limits = [PRLIMIT, '--core=0:0', ...(ownUids ? [`--nproc=${PROCESSES}:${PROCESSES}`] : [])]

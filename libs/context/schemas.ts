@@ -109,6 +109,7 @@ export const LauncherConfigSchema: z.ZodType<LauncherConfig> = z.strictObject({
   threads: z
     .strictObject({ hostEntry: z.string().min(1), maxContexts: z.int().min(1).max(10_000) })
     .exactOptional(),
+  permissionModel: z.literal(false).exactOptional(),
 })
 
 /** What a worker may ask its launcher for. */
@@ -159,6 +160,7 @@ const receipt: z.ZodType<Receipt> = z.strictObject({
   exitCode: z.int().nullable(),
   signal: z.string().nullable(),
   leftOver: z.strictObject({ processes: count.nullable(), ipcObjects: count.nullable() }),
+  permissionModel: z.literal(false).exactOptional(),
 })
 
 /** What a launcher tells its worker. */

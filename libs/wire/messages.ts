@@ -96,6 +96,11 @@ export interface LauncherConfig {
   aliveTimeoutMs: number
   /** Level thread: how threads are hosted. */
   threads?: ThreadsConfig
+  /**
+   * Contexts start without Node's permission model, so that the kernel's walls can be tried alone. For verification and
+   * benchmarks: the launcher says so on stderr and on every receipt, and refuses it beside a `brokerSocket`.
+   */
+  permissionModel?: false
 }
 
 /** What a launcher must know at level thread. */

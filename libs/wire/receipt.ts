@@ -82,4 +82,6 @@ export interface Receipt {
     /** System V objects of its uid outside of its own namespace; they were removed. */
     ipcObjects: number | null
   }
+  /** Present where Node's permission model was off, which is for verification alone. */
+  permissionModel?: false
 }

@@ -3,6 +3,7 @@ import { Command, Option } from 'commander'
 import { Level } from '#lib/runtime'
 import type { EnqueueFlags } from './commands/requests.ts'
 import type { UpFlags } from './commands/up.ts'
+import type { VerifyFlags } from './commands/verify-isolation.ts'
 import type { TargetOptions } from './target.ts'
 
 interface JsonFlag {
@@ -33,6 +34,7 @@ export function createProgram(): Command {
     .addHelpText('after', EXAMPLES)
   running(program)
   requests(program)
+  host(program)
   return program
 }
 
@@ -56,6 +58,18 @@ function running(program: Command): void {
     .action(async (file: string, flags: JsonFlag) => (await load.check()).check(file, flags))
 }
 
+function host(program: Command): void {
+  json(program.command('doctor'))
+    .description('show which isolation levels this machine gives, and how to get the others')
+    .action(async (flags: JsonFlag) => (await load.doctor()).doctor(flags))
+  const level = new Option('--level <level>', 'only this one (default: every level that this machine gives)')
+  json(program.command('verify-isolation'))
+    .description('let canaries try to leave their contexts and to find traces of others')
+    .addOption(level.choices(Level.options))
+    .option('--runs <n>', 'canaries at the same time, twice', '8')
+    .action(async (flags: VerifyFlags) => (await load.verifyIsolation()).verifyIsolation(flags))
+}
+
 /** Loads a command when it runs: each brings libraries that the others need not wait for. */
 const load = {
   up: () => import('./commands/up.ts'),
@@ -64,6 +78,8 @@ const load = {
   requests: () => import('./commands/requests.ts'),
   trace: () => import('./commands/trace.ts'),
   agents: () => import('./commands/agents.ts'),
+  doctor: () => import('./commands/doctor.ts'),
+  verifyIsolation: () => import('./commands/verify-isolation.ts'),
 }
 
 function requests(program: Command): void {

@@ -28,6 +28,7 @@ export interface ContainedOptions {
   uid: number
   entry: string
   tell: (message: FromLauncher) => void
+  permissionModel?: false
 }
 
 type Acquire = Extract<ToLauncher, { t: 'acquire' }>
@@ -158,7 +159,7 @@ export class Contained implements HeldContext {
   }
 
   #receipt(child: ChildProcess, leftOver: number): Receipt {
-    const { start, walls, memory, uid } = this.#options
+    const { start, walls, memory, uid, permissionModel } = this.#options
     const { memoryBytes = 0, timeoutMs = 0 } = this.#acquired?.by ?? {}
     const asked = { ...start.limits, memoryBytes, timeoutMs }
     const peak = this.#memory.peakBytes
@@ -181,6 +182,7 @@ export class Contained implements HeldContext {
       exitCode: signal ? null : child.exitCode,
       signal,
       leftOver: { processes: leftOver, ipcObjects: null },
+      ...(permissionModel === false ? { permissionModel } : {}),
     }
   }
 

@@ -4,13 +4,16 @@ import {
   NamespaceWalls,
   openMemory,
   ProcessWalls,
+  UIDS,
   UidSource,
   type Walls,
+  withoutPermissionModel,
 } from '#lib/context'
 import type { FromLauncher, LauncherConfig, ToLauncher } from '#lib/wire'
 import { Contained } from './contained.ts'
 import type { HeldContext } from './held.ts'
-import { openRoom, type Room, UIDS } from './room.ts'
+import { refuseCalls } from './refuse-calls.ts'
+import { openRoom, type Room } from './room.ts'
 import { THREAD_HELD, ThreadContext } from './thread-context.ts'
 import { ThreadHosts } from './thread-hosts.ts'
 
@@ -67,7 +70,7 @@ export class Launcher implements AsyncDisposable {
     const tell = this.#tell
     if (this.#hosts) return new ThreadContext({ start, hosts: this.#hosts, tell })
     const uid = this.#uids?.take() ?? process.getuid!()
-    const { entry } = this.#config
+    const { entry, permissionModel } = this.#config
     return new Contained({
       start,
       uid,
@@ -76,6 +79,7 @@ export class Launcher implements AsyncDisposable {
       memory: this.#memory,
       room: this.#room,
       tell,
+      ...(permissionModel === false ? { permissionModel } : {}),
     })
   }
 
@@ -103,18 +107,35 @@ function openUids(): UidSource {
   return new UidSource(UIDS, range)
 }
 
-function openWalls({ level }: LauncherConfig, room: Room, root: boolean): Walls {
+function openWalls(config: LauncherConfig, room: Room, root: boolean): Walls {
+  const walls = wallsOf(config, room, root)
+  return config.permissionModel === false ? bared(walls, config) : walls
+}
+
+function wallsOf({ level }: LauncherConfig, room: Room, root: boolean): Walls {
   if (level === 'namespace') return new NamespaceWalls({ node: room.node, folder: room.folder, ownUid: root })
-  if (level === 'process' && root) return new ProcessWalls(room.node)
-  throw new Error('level process needs root')
+  if (level !== 'process' || !root) throw new Error('level process needs root')
+  refuseCalls()
+  return new ProcessWalls(room.node)
 }
 
 function openHosts(
-  { threads, entry, hostUid, hostGid }: LauncherConfig,
+  { threads, entry, hostUid, hostGid, permissionModel }: LauncherConfig,
   room: Room,
   memory: MemoryKeeper,
 ): ThreadHosts {
   if (!threads) throw new Error('level thread needs the code of its host')
+  if (permissionModel === false) throw new Error('level thread has no walls but the permission model')
   const identity = hostUid === undefined ? {} : { uid: hostUid, gid: hostGid ?? hostUid }
   return new ThreadHosts({ node: room.node, room, memory, entry, ...threads, ...identity })
+}
+
+/** Never silently, and never for an attempt that could be given rights. */
+function bared(walls: Walls, { level, brokerSocket }: LauncherConfig): Walls {
+  if (brokerSocket !== undefined)
+    throw new Error('permissionModel: false is for verification alone: refused beside a broker')
+  process.stderr.write(
+    `threadbound: contexts of a launcher at level ${level} run WITHOUT Node's permission model: verification alone\n`,
+  )
+  return withoutPermissionModel(walls)
 }

@@ -16,8 +16,6 @@ export interface Room extends Disposable {
 }
 
 const BASE = '/run/threadbound'
-/** Where the uids that are used until reboot are kept. */
-export const UIDS = join(BASE, 'uids')
 const MOUNTED = join(BASE, 'launcher')
 /** Folders that any uid may write to; at level `process` contexts see an empty one that nobody can. */
 const OPEN_TO_ALL = ['/tmp', '/var/tmp', '/dev/shm', '/dev/mqueue', '/run/lock', '/run/shm']

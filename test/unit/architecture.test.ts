@@ -137,6 +137,18 @@ describe('the design', () => {
   })
 })
 
+describe('I3: no service turns walls down', () => {
+  test("only verification asks for contexts without Node's permission model", () => {
+    const asks = /\bpermissionModel\b/
+    const all = ['libs', 'services']
+      .flatMap(sourceFiles)
+      .filter((file) => asks.test(readFileSync(join(ROOT, file), 'utf8')))
+    const may = [/^libs\/(wire|context)\//, /^services\/launcher\//, /^services\/cli\/verify\//]
+    expect(all.filter((file) => !may.some((folder) => folder.test(file)))).toEqual([])
+    expect(all).toContain('services/launcher/launcher.ts')
+  })
+})
+
 describe('a wrong arrow is found', () => {
   test.each([
     ['libs/runtime/x.ts', "import { a } from '#lib/telemetry'", 'runtime may not import telemetry'],

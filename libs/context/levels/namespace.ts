@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { openSync, realpathSync, writeFileSync } from 'node:fs'
+import { existsSync, openSync, realpathSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { LoadLimits } from '#lib/wire'
 import { seccompFilter } from './seccomp.ts'
@@ -69,7 +69,20 @@ export function bubblewrapArguments(node: string): string[] {
   const namespaces =
     '--unshare-all --unshare-user --disable-userns --die-with-parent --new-session --clearenv'
   const binds = libraries(node).flatMap((path) => ['--ro-bind', realpathSync(path), path])
-  const devices = ['--proc', '/proc', '--dev', '/dev', ...size, '--tmpfs', '/dev/shm', '--remount-ro', '/dev']
+  // Keys are held by uid and by parent, not by namespace: where contexts have our uid, their names would be seen.
+  const keys = existsSync('/proc/keys') ? ['--ro-bind', '/dev/null', '/proc/keys'] : []
+  const devices = [
+    '--proc',
+    '/proc',
+    ...keys,
+    '--dev',
+    '/dev',
+    ...size,
+    '--tmpfs',
+    '/dev/shm',
+    '--remount-ro',
+    '/dev',
+  ]
   const rest = [...size, '--tmpfs', '/tmp', '--remount-ro', '/', '--chdir', '/tmp', '--hostname', 'context']
   return [...namespaces.split(' '), ...binds, '--ro-bind', node, INSIDE, ...devices, ...rest]
 }

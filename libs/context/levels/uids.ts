@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
@@ -28,6 +28,27 @@ export function contextUidRange(uidMap = readFileSync('/proc/self/uid_map', 'utf
   return undefined
 }
 
+/** Where the blocks that are used until reboot are kept. */
+export const UIDS = '/run/threadbound/uids'
+
+/** How many uids a range has, and how many of them no launcher has claimed since the last reboot. */
+export interface UidsLeft {
+  left: number
+  total: number
+}
+
+/** Counts the uids that are left in a range. `folder`: as {@link UidSource} has it. */
+export function uidsLeft(folder: string, { first, last }: UidRange): UidsLeft {
+  const total = Math.floor((last - first + 1) / BLOCK) * BLOCK
+  return { left: Math.max(0, total - BLOCK * nextBlock(folder)), total }
+}
+
+/** Above every block that was claimed: those below are not looked at again. */
+function nextBlock(folder: string): number {
+  if (!existsSync(folder)) return 0
+  return Math.max(-1, ...readdirSync(folder).map(Number).filter(Number.isSafeInteger)) + 1
+}
+
 /** Gives out uids, each once. */
 export class UidSource {
   readonly #folder: string
@@ -49,8 +70,7 @@ export class UidSource {
   }
 
   #claim(): void {
-    const claimed = readdirSync(this.#folder).map(Number).filter(Number.isSafeInteger)
-    for (let block = Math.max(-1, ...claimed) + 1; ; block++) {
+    for (let block = nextBlock(this.#folder); ; block++) {
       const first = this.#range.first + block * BLOCK
       if (first + BLOCK - 1 > this.#range.last) throw new Error('every uid for contexts is used until reboot')
       if (!claim(join(this.#folder, String(block)))) continue

@@ -24,6 +24,16 @@ export interface StartCommand {
 /** Processes and threads of a context, where it has a uid of its own. */
 export const PROCESSES = 256
 
+/** The same walls with Node's permission model off: what is left is the kernel's. */
+export const withoutPermissionModel = (walls: Walls): Walls => ({
+  level: walls.level,
+  held: walls.held,
+  command(limits, uid) {
+    const { args, ...rest } = walls.command(limits, uid)
+    return { ...rest, args: args.filter((arg) => arg !== '--permission' && !arg.startsWith('--allow-')) }
+  },
+})
+
 /** Bytes of each writable tmpfs; they are charged to the attempt like any memory. */
 export const TMPFS_BYTES = 8 * 2 ** 20
 

@@ -10,13 +10,18 @@ import { trimManifest } from './manifest.ts'
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const DIST = join(ROOT, 'dist')
 
-/** The demo starts services, which an installed package has not; with it would come the bundler and the levels. */
-const withoutDemo: Plugin = {
-  name: 'without-demo',
+/** Some commands need services, which an installed package has not; with them would come the bundler and the levels. */
+const CHECKOUT_ONLY = { 'demo.ts': 'demo', 'doctor.ts': 'doctor', 'verify-isolation.ts': 'verifyIsolation' }
+const withoutServices: Plugin = {
+  name: 'without-services',
   setup(builder) {
-    builder.onResolve({ filter: /commands\/demo\.ts$/ }, () => ({ path: 'demo', namespace: 'checkout-only' }))
-    builder.onLoad({ filter: /.*/, namespace: 'checkout-only' }, () => ({
-      contents: `import { checkout } from './checkout.ts'\nexport const demo = () => void checkout()`,
+    for (const [file, name] of Object.entries(CHECKOUT_ONLY))
+      builder.onResolve({ filter: new RegExp(`commands/${file}$`) }, () => ({
+        path: name,
+        namespace: 'checkout-only',
+      }))
+    builder.onLoad({ filter: /.*/, namespace: 'checkout-only' }, ({ path }) => ({
+      contents: `import { checkout } from './checkout.ts'\nexport const ${path} = () => void checkout()`,
       resolveDir: join(ROOT, 'services/cli'),
       loader: 'ts',
     }))
@@ -38,7 +43,7 @@ async function buildScripts(): Promise<void> {
     absWorkingDir,
     entryPoints: ['services/cli/main.ts'],
     outfile: 'dist/cli/main.js',
-    plugins: [withoutDemo],
+    plugins: [withoutServices],
     banner: {
       js: `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);`,
     },

@@ -4,9 +4,15 @@ import { closeSync, copyFileSync, existsSync, linkSync, mkdirSync, readFileSync 
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { Worker } from 'node:worker_threads'
-import { contextUidRange, NamespaceWalls, ProcessWalls, type StartCommand, UidSource } from '#lib/context'
+import {
+  contextUidRange,
+  NamespaceWalls,
+  ProcessWalls,
+  type StartCommand,
+  UIDS,
+  UidSource,
+} from '#lib/context'
 import type { Level } from '#lib/wire'
-import { UIDS } from '../../../services/launcher/room.ts'
 import { type Answer, byRequests, type Running } from './contender.ts'
 import { descendants } from './memory.ts'
 

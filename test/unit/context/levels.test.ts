@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { contextUidRange, UidSource } from '#lib/context'
+import { contextUidRange, launcherFilter, uidsLeft, UidSource } from '#lib/context'
 import { seccompFilter } from '../../../libs/context/levels/seccomp.ts'
 
 const ALLOW = 0x7fff_0000
@@ -76,7 +76,41 @@ describe('I4: the seccomp filter', () => {
   })
 })
 
+const on =
+  (arch: 'x64' | 'arm64') =>
+  (number: number, argument0 = 0) =>
+    judge(launcherFilter(arch), { arch: arch === 'x64' ? X64 : ARM64, number, argument0 })
+
+describe('I4: the filter on a launcher of level process', () => {
+  test('refuses every socket but unix ones, key rings, tracing and new rings of io_uring', () => {
+    for (const family of [2, 10, 16, 17, 38, 40])
+      expect([family, on('x64')(41, family)]).toEqual([family, EPERM])
+    for (const number of [248, 250, 101, 310, 425, 427, 438, 321, 323]) expect(on('x64')(number)).toBe(EPERM)
+    for (const number of [217, 219, 117, 270, 425, 427, 438, 280, 282])
+      expect(on('arm64')(number)).toBe(EPERM)
+    expect(on('arm64')(198, 40)).toBe(EPERM)
+  })
+  test('lets a launcher connect, mount, and unshare for its contexts', () => {
+    for (const number of [165, 272, 308, 426, 56, 435]) expect(on('x64')(number)).toBe(ALLOW)
+    for (const number of [40, 97, 268, 426, 220, 435]) expect(on('arm64')(number)).toBe(ALLOW)
+    expect([on('x64')(41, 1), on('arm64')(198, 1)]).toEqual([ALLOW, ALLOW])
+  })
+  test('kills what speaks another architecture, and refuses x32', () => {
+    expect(judge(launcherFilter('x64'), { arch: 0x4000_0003, number: 0 })).toBe(KILL)
+    expect(on('x64')(0x4000_0000 + 41, 1)).toBe(EPERM)
+  })
+})
+
 describe('I1: uids', () => {
+  test('what is left is counted from the last block that was claimed', () => {
+    const path = folder()
+    const range = { first: 1000, last: 1000 + 8 * 256 }
+    expect(uidsLeft(join(path, 'nowhere'), range)).toEqual({ left: 2048, total: 2048 })
+    new UidSource(path, range).take()
+    expect(uidsLeft(path, range)).toEqual({ left: 7 * 256, total: 2048 })
+    mkdirSync(join(path, '7'))
+    expect(uidsLeft(path, range)).toEqual({ left: 0, total: 2048 })
+  })
   test('no two launchers ever get the same uid', () => {
     const path = join(folder(), 'uids')
     const range = { first: 1000, last: 1000 + 8 * 256 - 1 }

@@ -1,0 +1,34 @@
+import type { Endless } from './canary/agent.ts'
+import { attemptFor, type CanaryEnd, type OpenStage, type StageOptions } from './stage.ts'
+
+/** What became of the attempts that go on without end. */
+export interface Bounded {
+  heap: CanaryEnd
+  buffers: CanaryEnd
+  spin: CanaryEnd
+  /** Of the spinning one. */
+  timeoutMs: number
+}
+
+const MEMORY_BYTES = 64e6
+const SPIN_MS = 500
+/** None of those that allocate needs as much. */
+const PLENTY_MS = 30_000
+const GRACE_MS = 100
+
+/** Runs an attempt into each limit. */
+export async function runIntoLimits(open: OpenStage, options: StageOptions): Promise<Bounded> {
+  const run = async (tasks: Endless[], timeoutMs: number) => {
+    const limits = { ...options.limits, memoryBytes: MEMORY_BYTES, graceMs: GRACE_MS, timeoutMs }
+    await using stage = await open({ ...options, canaries: tasks.length, limits })
+    return await Promise.all(
+      tasks.map(async (task) => {
+        const canary = await stage.acquire()
+        return await canary.run(attemptFor(task, { do: task }), {}, options.signal)
+      }),
+    )
+  }
+  const [heap, buffers] = await run(['heap', 'buffers'], PLENTY_MS)
+  const [spin] = await run(['spin'], SPIN_MS)
+  return { heap: heap!, buffers: buffers!, spin: spin!, timeoutMs: SPIN_MS }
+}

@@ -1,0 +1,47 @@
+import { defineAgent } from 'threadbound/agent'
+import type { Mark, Seen, World } from './probe.ts'
+import { PROBES } from './probes.ts'
+import { Tries } from './tries.ts'
+
+/** What a canary is asked: to look around, or to go on without end until a limit stops it. */
+export type CanaryInput = { do: 'look'; me: Mark; all: Mark[] } | { do: Endless }
+export type Endless = 'heap' | 'buffers' | 'spin'
+/** What it says: by probe, what was seen. A probe that failed by its own fault says so in `faults`. */
+export interface CanaryResult {
+  seen: Record<string, Seen>
+  faults: Record<string, string>
+}
+
+export default defineAgent({
+  async run(input: CanaryInput, ctx) {
+    if (input.do !== 'look') return endless(input.do)
+    const { me, all } = input
+    const tried = PROBES.map((probe) => ({ probe, tries: new Tries() }))
+    const faults: Record<string, string> = {}
+    const each = async (step: (one: (typeof tried)[number]) => void | Promise<void>) => {
+      for (const one of tried) {
+        try {
+          await step(one)
+        } catch (error) {
+          faults[one.probe.name] = String((error as Error).stack ?? error).slice(0, 500)
+        }
+      }
+    }
+    await each(({ probe, tries }) => probe.look?.(tries, me, all))
+    await each(({ probe }) => probe.plant?.(new Tries(), me))
+    const world = (await ctx.call('world', me.mark)) as World
+    await each(({ probe, tries }) => probe.look?.(tries, me, world.all))
+    await each(({ probe, tries }) => probe.reach?.(tries, world))
+    await ctx.call('looked', me.mark)
+    const seen = Object.fromEntries(tried.map(({ probe, tries }) => [probe.name, tries.result]))
+    return { seen, faults } satisfies CanaryResult
+  },
+})
+
+function endless(what: Endless): never {
+  const all: unknown[] = []
+  for (;;) {
+    if (what === 'heap') all.push({ a: [1, 2, 3] })
+    if (what === 'buffers') all.push(Buffer.alloc(4e6, 1))
+  }
+}

@@ -102,8 +102,8 @@ export class Context implements AsyncDisposable {
     for (const one of [this.#started, this.#acquired, this.#ended]) one.promise.catch(() => {})
     const { launcher, listener } = options
     listener.expect(this.id, (arrival) => this.#channel.attach(arrival))
-    launcher.listen(this.id, (message) => this.#hear(message))
-    void launcher.closed.then(() => this.#gone('the launcher has ended'))
+    const gone = () => this.#gone('the launcher has ended')
+    launcher.listen(this.id, { hear: (message) => this.#hear(message), gone })
   }
 
   /** Starts a context and loads the agent in it. @throws AgentLoadError, ContextStartError */

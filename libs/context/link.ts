@@ -47,13 +47,20 @@ export interface LauncherOptions {
 
 const MAX_CONTEXTS = 20
 
+/** Who hears of one context. */
+export interface ContextHandler {
+  hear(message: FromLauncher): void
+  /** The launcher has ended. */
+  gone(): void
+}
+
 /** A worker's launcher. It ends when this process does, and every context with it. */
 export class LauncherLink implements AsyncDisposable {
   readonly level: Level
   readonly contextSocket: string
   readonly #child: ChildProcess
   readonly #channel: FramedSocket
-  readonly #handlers = new Map<string, (message: FromLauncher) => void>()
+  readonly #handlers = new Map<string, ContextHandler>()
   readonly #opened = Promise.withResolvers<HeldLimits>()
   readonly #closed = Promise.withResolvers<void>()
   #alive: NodeJS.Timeout | undefined
@@ -111,9 +118,10 @@ export class LauncherLink implements AsyncDisposable {
     return this.#closed.promise
   }
 
-  /** Hears what concerns one context, until {@link forget}. */
-  listen(context: string, handler: (message: FromLauncher) => void): void {
-    this.#handlers.set(context, handler)
+  /** Hears what concerns one context, until {@link forget}: nothing of a context is kept here after its end. */
+  listen(context: string, handler: ContextHandler): void {
+    if (this.isClosed) queueMicrotask(() => handler.gone())
+    else this.#handlers.set(context, handler)
   }
 
   /** Hears nothing more of a context. */
@@ -130,7 +138,7 @@ export class LauncherLink implements AsyncDisposable {
     if (message.t === 'open') this.#opened.resolve(message.held)
     else if (message.t === 'refused')
       this.#opened.reject(new LevelUnavailableError(this.level, message.message))
-    else this.#handlers.get(message.context)?.(message)
+    else this.#handlers.get(message.context)?.hear(message)
   }
 
   #close(error: Error | undefined): void {
@@ -138,6 +146,7 @@ export class LauncherLink implements AsyncDisposable {
     clearInterval(this.#alive)
     this.#opened.reject(new LauncherGoneError(error?.message))
     this.#closed.resolve()
+    for (const handler of this.#handlers.values()) handler.gone()
   }
 
   /** Ends the launcher and every context with it. */

@@ -32,7 +32,7 @@ export async function openReusingStage(options: StageOptions): Promise<Stage> {
       const { promise, resolve } = Promise.withResolvers<Socket>()
       arrivals.set(id, resolve)
       const context = new ReusedContext(id, options)
-      launcher.listen(id, (message) => context.hear(message))
+      launcher.listen(id, { hear: (message) => context.hear(message), gone: () => {} })
       launcher.send({
         t: 'start',
         context: id,

@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
  * Uids of contexts. U1: one uid serves one context and is not given again until reboot.
  * U2: blocks are claimed by `mkdir`, which succeeds for one launcher only. U3: it never wraps.
+ * U4: the highest block is never removed and stands for all below it, so that the folder stays small.
  */
 
 const FIRST = 1_879_048_192
@@ -46,7 +47,7 @@ export function uidsLeft(folder: string, { first, last }: UidRange): UidsLeft {
 /** Above every block that was claimed: those below are not looked at again. */
 function nextBlock(folder: string): number {
   if (!existsSync(folder)) return 0
-  return Math.max(-1, ...readdirSync(folder).map(Number).filter(Number.isSafeInteger)) + 1
+  return Math.max(-1, ...blocksIn(folder)) + 1
 }
 
 /** Gives out uids, each once. */
@@ -74,11 +75,26 @@ export class UidSource {
       const first = this.#range.first + block * BLOCK
       if (first + BLOCK - 1 > this.#range.last) throw new Error('every uid for contexts is used until reboot')
       if (!claim(join(this.#folder, String(block)))) continue
+      const blocks = blocksIn(this.#folder)
+      // A higher one came since we looked: ours may have been used and removed before, and is no claim.
+      const isClaim = !blocks.some((other) => other > block)
+      const spent = isClaim ? blocks.filter((other) => other < block) : [block]
+      for (const one of spent) release(join(this.#folder, String(one)))
+      if (!isClaim) continue
       this.#next = first
       this.#end = first + BLOCK
       return
     }
   }
+}
+
+const blocksIn = (folder: string) => readdirSync(folder).map(Number).filter(Number.isSafeInteger)
+
+/** Another launcher may have done so already. */
+function release(path: string): void {
+  try {
+    rmdirSync(path)
+  } catch {}
 }
 
 function claim(path: string): boolean {

@@ -26,6 +26,7 @@ export { type StartCommand, type Walls, withoutPermissionModel } from './levels/
 export { limitsInForce } from './limits-in-force.ts'
 export { LauncherLink, type LauncherOptions, openLauncher } from './link.ts'
 export type { AttemptEnd } from './outcome.ts'
-export { ContextPool, type PoolOptions } from './pool.ts'
+export { ContextPool, type LoadEvents, type PoolOptions } from './pool.ts'
 export { FromHostSchema, LauncherConfigSchema, ToLauncherSchema } from './schemas.ts'
+export { fixedSpares, type SparePolicy, SpareSizing, type SpareSizingOptions } from './spare-sizing.ts'
 export { abortedBy } from './stopper.ts'

@@ -21,6 +21,7 @@ export function lostReceipt({ context, level, held, asked, identity }: LostConte
     pid: identity?.pid ?? 0,
     uid: identity?.uid ?? 0,
     limits: limitsInForce(held, asked),
+    emptyBytes: null,
     peakBytes: null,
     overshootBytes: null,
     cpuMs: null,

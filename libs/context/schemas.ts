@@ -149,6 +149,7 @@ const receipt: z.ZodType<Receipt> = z.strictObject({
     outputBytes: limit('worker'),
     ...held,
   }),
+  emptyBytes: z.number().nullable(),
   peakBytes: z.number().nullable(),
   overshootBytes: z.number().nullable(),
   cpuMs: z.number().nullable(),

@@ -61,6 +61,8 @@ export interface Receipt {
   /** Uid outside of any user namespace. */
   uid: number
   limits: LimitsInForce
+  /** Memory charged to the context when an attempt entered it; null where none did or the kernel does not tell. */
+  emptyBytes: number | null
   /** Highest memory charged above the empty context; null where nothing tells, or no attempt has entered. */
   peakBytes: number | null
   /** What of the peak lay above the limit: 0 where the kernel holds it. */

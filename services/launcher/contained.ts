@@ -171,6 +171,7 @@ export class Contained implements HeldContext {
       pid: this.#pid,
       uid,
       limits: limitsInForce({ memoryBy: memory.mechanism, ...walls.held }, asked),
+      emptyBytes: this.#memory.emptyBytes,
       peakBytes: peak,
       overshootBytes: peak === null ? null : Math.max(0, peak - asked.memoryBytes),
       cpuMs: this.#cpuMs,

@@ -137,6 +137,7 @@ export class ThreadContext implements HeldContext, Occupant {
       pid: this.#host!.pid,
       uid: this.#host!.uid,
       limits: limitsInForce(THREAD_HELD, { ...limits, memoryBytes, timeoutMs }),
+      emptyBytes: null,
       peakBytes,
       overshootBytes,
       cpuMs,

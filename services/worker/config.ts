@@ -21,8 +21,17 @@ export const Config = z.object({
   runtimeDir: z.string(),
   /** Attempts at once in this process. Default: `max-concurrency`, at most 16. */
   slots: z.coerce.number().int().positive().optional(),
-  /** Contexts kept started for the next attempts. Default: 2, at most the slots. */
+  /**
+   * Contexts kept started for the next attempts, at most the slots. Default: as many as arrivals and start time ask for,
+   * at least one. More of them hide longer bursts, and each holds its memory.
+   */
   spares: z.coerce.number().int().nonnegative().optional(),
+  /** What the spares may hold together, bytes, where `spares` does not fix their number. One is kept in any case. */
+  spareMemoryBytes: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(256 * 2 ** 20),
   /** Overrides the cluster file's level for this run (`up --isolation`). */
   isolation: Level.optional(),
   /** How long running attempts may take to finish after the first signal, milliseconds. */

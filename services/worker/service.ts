@@ -1,5 +1,13 @@
 import { type AgentType, type Cluster } from '#lib/cluster'
-import { buildChildEntry, bundleAgent, ContextPool, openLauncher } from '#lib/context'
+import {
+  buildChildEntry,
+  bundleAgent,
+  ContextPool,
+  fixedSpares,
+  openLauncher,
+  type SparePolicy,
+  SpareSizing,
+} from '#lib/context'
 import {
   openQueue,
   openRedis,
@@ -10,7 +18,7 @@ import {
   setMaxConcurrency,
   verifyJob,
 } from '#lib/queue'
-import { type Log, messageOf, PermanentError, readCredential } from '#lib/runtime'
+import { type Level, type Log, messageOf, PermanentError, readCredential } from '#lib/runtime'
 import type { Redis } from 'ioredis'
 import { relative } from 'node:path'
 import { noCaller, openCaller } from './calls.ts'
@@ -23,7 +31,6 @@ import { nobody, openSuspicion } from './suspicion.ts'
 import { Worker, type WorkerOptions } from './worker.ts'
 
 const DEFAULT_SLOTS = 16
-const DEFAULT_SPARES = 2
 /** Console output of one attempt, and as much again of its log lines, progress and emitted values, bytes. */
 const OUTPUT_BYTES = 2 ** 20
 const GRACE_MS = 500
@@ -102,8 +109,8 @@ async function openPool(
     ...(system ? { system } : {}),
   })
   const entry = await buildChildEntry()
-  const spares = Math.min(slots, config.spares ?? DEFAULT_SPARES)
-  const maxContexts = slots + spares + 1
+  const spares = sparePolicy(config, level, slots)
+  const maxContexts = slots + spares.most + 1
   const launcher = parts.use(
     await openLauncher({
       level,
@@ -123,6 +130,11 @@ async function openPool(
   }
   const pool = await ContextPool.open({ launcher, bundle, limits, permissions, spares, maxContexts, log })
   return { pool: parts.use(pool), bundleHash: bundle.hash, launcherGone: launcher.closed }
+}
+
+function sparePolicy({ spares, spareMemoryBytes }: Config, level: Level, slots: number): SparePolicy {
+  if (spares !== undefined) return fixedSpares(Math.min(slots, spares))
+  return new SpareSizing({ level, slots, budgetBytes: spareMemoryBytes })
 }
 
 interface Publishing {

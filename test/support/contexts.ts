@@ -9,10 +9,13 @@ import {
   type ContextLimits,
   ContextPool,
   type Context,
+  fixedSpares,
   openLauncher,
   type LauncherLink,
+  type LoadEvents,
   probeLevels,
   type PoolOptions,
+  type SparePolicy,
 } from '#lib/context'
 import { silentLog } from '#lib/runtime'
 import type { Level } from '#lib/wire'
@@ -54,10 +57,12 @@ export interface WorldOptions {
   limits?: Partial<ContextLimits>
   permissions?: PoolOptions['permissions']
   brokerSocket?: string
-  spares?: number
+  spares?: number | SparePolicy
   maxContexts?: number
   /** Level thread, as root: who threads run as. */
   hostUid?: number
+  loads?: LoadEvents
+  now?: () => number
   memory?: unknown
   /** A folder whose packages the agent may import. */
   packagesOf?: string
@@ -84,8 +89,10 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     bundle,
     limits: all,
     permissions,
-    spares,
+    spares: typeof spares === 'number' ? fixedSpares(spares) : spares,
     maxContexts,
+    ...(options.loads ? { loads: options.loads } : {}),
+    ...(options.now ? { now: options.now } : {}),
     log: silentLog,
   })
   return {

@@ -71,7 +71,7 @@ class CgroupMemory implements MemoryKeeper {
 class CgroupContext implements ContextMemory {
   readonly #group: string
   readonly #files: Files
-  #emptyBytes: number | undefined
+  emptyBytes: number | null = null
 
   constructor(group: string, files: Files) {
     this.#group = group
@@ -86,15 +86,15 @@ class CgroupContext implements ContextMemory {
   }
 
   async acquire(limitBytes: number): Promise<void> {
-    this.#emptyBytes = this.#bytes(this.#files.usage)
-    setLimit(this.#group, this.#files, this.#emptyBytes + limitBytes)
+    this.emptyBytes = this.#bytes(this.#files.usage)
+    setLimit(this.#group, this.#files, this.emptyBytes + limitBytes)
     resetPeak(join(this.#group, this.#files.peak))
   }
 
   get peakBytes(): number | null {
-    if (this.#emptyBytes === undefined) return null
+    if (this.emptyBytes === null) return null
     const peak = this.#bytes(this.#files.peak)
-    return peak > 0 ? Math.max(0, peak - this.#emptyBytes) : null
+    return peak > 0 ? Math.max(0, peak - this.emptyBytes) : null
   }
 
   get exceeded(): boolean {

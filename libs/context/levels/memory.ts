@@ -15,6 +15,8 @@ export interface ContextMemory extends Disposable {
   load(pid: number, limitBytes: number): Promise<void>
   /** From here on, everything the context adds is limited to `limitBytes`. */
   acquire(limitBytes: number): Promise<void>
+  /** What it held when an attempt entered; null before that. */
+  readonly emptyBytes: number | null
   /** Highest use above the empty context; null where it is not told or no attempt has entered. */
   readonly peakBytes: number | null
   /** True when the limit ended the context. */

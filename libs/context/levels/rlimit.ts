@@ -27,7 +27,7 @@ export class RlimitMemory implements MemoryKeeper {
 class RlimitContext implements ContextMemory {
   readonly #over: () => void
   #root = 0
-  #emptyBytes = 0
+  emptyBytes: number | null = null
   #watch: NodeJS.Timeout | undefined
   #peak: number | null = null
   exceeded = false
@@ -43,7 +43,7 @@ class RlimitContext implements ContextMemory {
 
   async acquire(limitBytes: number): Promise<void> {
     const pids = family(this.#root)
-    this.#emptyBytes = total(pids)
+    this.emptyBytes = total(pids)
     await Promise.all(pids.map((pid) => setDataLimit(pid, statusBytes(pid, 'VmData') + limitBytes)))
     this.#watch = setInterval(() => this.#look(limitBytes), WATCH_MS)
   }
@@ -57,7 +57,7 @@ class RlimitContext implements ContextMemory {
   }
 
   #look(limitBytes: number): void {
-    const added = total(family(this.#root)) - this.#emptyBytes
+    const added = total(family(this.#root)) - (this.emptyBytes ?? 0)
     this.#peak = Math.max(this.#peak ?? 0, added)
     if (added <= limitBytes) return
     this.exceeded = true

@@ -5,6 +5,7 @@ import {
   type Bundle,
   type ContextLimits,
   ContextPool,
+  fixedSpares,
   openLauncher,
 } from '#lib/context'
 import { silentLog } from '#lib/runtime'
@@ -71,7 +72,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   )
   const maxContexts = 2 * canaries + 1
   const pool = parts.use(
-    await ContextPool.open({ launcher, bundle, limits, spares: 1, maxContexts, log: silentLog }),
+    await ContextPool.open({ launcher, bundle, limits, spares: fixedSpares(1), maxContexts, log: silentLog }),
   )
   const open = parts.move()
   return {

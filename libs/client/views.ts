@@ -62,6 +62,8 @@ export interface AgentView {
   active: number
   waiting: number
   spares: number
+  /** Why its queue gives no job to any worker; null when it does. Requests are accepted all the same. */
+  paused: { reason: string; message?: string; at?: number } | null
   /** What its worker runs at; null before one was ready. */
   level: Level | null
   /** JSON Schemas; null: any JSON, or not known yet. */

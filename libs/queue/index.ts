@@ -8,6 +8,7 @@
  * Q4 A producer's command fails at once while Redis is away; it never waits in a queue of its own.
  * Q5 A cancel lies on its job: no attempt of a cancelled request begins, whoever dies in between.
  */
+export { publishAlert, readAlerts } from './alerts.ts'
 export { AttemptRecord, Outcome, readAttempts, recordAttempt } from './attempts.ts'
 export {
   CANCELLED_REASON,
@@ -49,6 +50,7 @@ export {
   type QueueRef,
   type QueueScope,
 } from './names.ts'
+export { type PausableQueue, Pause, pauseQueue, readPause, resumeQueue } from './pause.ts'
 export {
   DEFAULT_EXPIRY_MS,
   enqueue,

@@ -1,10 +1,11 @@
 /**
- * What every process needs: configuration, log, lifecycle, errors, clock, durations, sizes, levels. Imports no other lib.
+ * What every process needs: configuration, log, lifecycle, errors, alerts, clock, durations, sizes, levels. Imports no other lib.
  *
  * 1. A service reads its configuration from `TB_*` variables that its schema names, and from no others.
  * 2. A credential is a file; no error and no log line holds what is in it.
  * 3. The first signal asks to end, the second ends at once; the supervisor's end is a first signal.
  */
+export { Alert, Severity } from './alert.ts'
 export { type Clock, systemClock } from './clock.ts'
 export {
   ConfigError,

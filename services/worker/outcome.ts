@@ -1,4 +1,4 @@
-import { abortedBy, ContextStartError, LauncherGoneError } from '#lib/context'
+import { abortedBy, AgentLoadError, ContextStartError, LauncherGoneError } from '#lib/context'
 import type { AttemptRecord } from '#lib/queue'
 import { messageOf, PermanentError } from '#lib/runtime'
 import type { WireError } from '#lib/wire'
@@ -44,9 +44,9 @@ function cutShort(outcome: 'cancelled' | 'interrupted', why: string): Verdict {
   return { outcome, error, permanent: outcome === 'cancelled' }
 }
 
-/** This worker cannot start contexts: no fault of the request, which another worker may serve. */
+/** This worker cannot start contexts, or its agent's module does not load: no fault of the request. */
 const isHostFault = (error: unknown) =>
-  error instanceof LauncherGoneError || error instanceof ContextStartError
+  [LauncherGoneError, ContextStartError, AgentLoadError].some((kind) => error instanceof kind)
 
 function judgeError(error: unknown): Verdict {
   const type = (error as { type?: unknown }).type

@@ -1,13 +1,5 @@
 import { type AgentType, type Cluster } from '#lib/cluster'
-import {
-  buildChildEntry,
-  bundleAgent,
-  ContextPool,
-  fixedSpares,
-  openLauncher,
-  type SparePolicy,
-  SpareSizing,
-} from '#lib/context'
+import type { ContextPool } from '#lib/context'
 import {
   openQueue,
   openRedis,
@@ -18,25 +10,23 @@ import {
   setMaxConcurrency,
   verifyJob,
 } from '#lib/queue'
-import { type Level, type Log, messageOf, PermanentError, readCredential } from '#lib/runtime'
+import { type Level, type Log, PermanentError, readCredential } from '#lib/runtime'
 import type { Redis } from 'ioredis'
 import { relative } from 'node:path'
+import { alertOfStart, openAlerts, type RaiseAlert } from './alerts.ts'
 import { noCaller, openCaller } from './calls.ts'
 import type { Config } from './config.ts'
+import { HandlerError } from './errors.ts'
 import { openHandlers } from './handlers.ts'
 import { openHeartbeat } from './heartbeat.ts'
+import { openLoadWatch } from './load-watch.ts'
 import { noMemory, openMemory } from './memory.ts'
+import { openPool } from './pool.ts'
 import { noSidecar, openSidecarClient } from './sidecar-client.ts'
 import { nobody, openSuspicion } from './suspicion.ts'
 import { Worker, type WorkerOptions } from './worker.ts'
 
 const DEFAULT_SLOTS = 16
-/** Console output of one attempt, and as much again of its log lines, progress and emitted values, bytes. */
-const OUTPUT_BYTES = 2 ** 20
-const GRACE_MS = 500
-const LOAD_TIMEOUT_MS = 10_000
-/** A frozen worker's attempts are over before its locks are, so that no job ever runs twice at once. */
-const FROZEN_PER_LOCK = 5 / 6
 
 /** A worker that serves its queue. Disposing it drains and gives everything back. */
 export interface Service extends AsyncDisposable {
@@ -56,24 +46,45 @@ export interface ServiceOptions {
 export async function openService({ config, cluster, log }: ServiceOptions): Promise<Service> {
   await using parts = new AsyncDisposableStack()
   const type = agentTypeOf(cluster, config)
-  const queue = queueOf({ cluster: cluster.name, environment: cluster.environment }, type.name)
+  const scope = { cluster: cluster.name, environment: cluster.environment }
+  const queue = queueOf(scope, type.name)
   const redis = parts.adopt(await openRedis(config.redis, 'worker', { log }), (redis) => redis.disconnect())
+  const raise = openAlerts(redis, queue, log)
   const slots = Math.min(type.maxConcurrency, config.slots ?? DEFAULT_SLOTS)
-  const { pool, bundleHash, launcherGone } = await openPool({ config, cluster, type, slots, log }, parts)
-  await publish({ cluster, type, queue, redis, slots, bundleHash }, await describe(pool, cluster, type))
-  const cancels = parts.adopt(await openRedis(config.redis, 'worker', { log }), (redis) => redis.disconnect())
-  const opening = { config, type, queue, redis, cancels, slots, pool, log }
-  const worker = parts.use(await Worker.open(workerOptions(opening, parts)))
-  parts.use(openHeartbeat({ redis, queue, worker, pool, slots, level: type.isolation, log }))
-  const open = parts.move()
-  return { slots, level: type.isolation, launcherGone, [Symbol.asyncDispose]: () => open.disposeAsync() }
+  const opening = { config, type, queue, redis, slots, log }
+  try {
+    const loads = parts.use(openLoadWatch({ ...opening, scope, raise }))
+    const { pool, bundleHash, launcherGone } = await openPool({ ...opening, cluster, loads }, parts)
+    await publish({ ...opening, cluster, bundleHash }, await describe(pool, cluster, type))
+    const cancels = parts.adopt(await openRedis(config.redis, 'worker', { log }), (redis) =>
+      redis.disconnect(),
+    )
+    const worker = parts.use(await Worker.open(workerOptions({ ...opening, cancels, pool }, parts)))
+    parts.use(openHeartbeat({ ...opening, worker, pool, level: type.isolation }))
+    return serviceOf(parts.move(), { slots, level: type.isolation, launcherGone, raise })
+  } catch (error) {
+    await alertOfStart(raise, error)
+    throw error
+  }
 }
 
-/** The handler cannot be loaded. Names its file, which the context that tried does not know. */
-export class HandlerError extends PermanentError {
-  override readonly name = 'HandlerError'
-  constructor(agentType: string, file: string, cause: unknown) {
-    super(`agent type "${agentType}", ${file}: ${messageOf(cause)}`, { cause })
+interface Opened {
+  slots: number
+  level: Level
+  launcherGone: Promise<void>
+  raise: RaiseAlert
+}
+
+function serviceOf(open: AsyncDisposableStack, { slots, level, launcherGone, raise }: Opened): Service {
+  let ending = false
+  return {
+    slots,
+    level,
+    launcherGone: launcherGone.then(() => (ending ? undefined : raise('launcher-lost', 'warning'))),
+    [Symbol.asyncDispose]() {
+      ending = true
+      return open.disposeAsync()
+    },
   }
 }
 
@@ -97,44 +108,9 @@ interface Opening {
   log: Log
 }
 
-async function openPool(
-  { config, cluster, type, slots, log }: Opening & { cluster: Cluster },
-  parts: AsyncDisposableStack,
-) {
-  const { handler: file, system, isolation: level, permissions, timeoutMs } = type
-  const { sidecarSocket: brokerSocket, runtimeDir } = config
-  const bundle = await bundleAgent({
-    root: cluster.root,
-    ...(file ? { file } : {}),
-    ...(system ? { system } : {}),
-  })
-  const entry = await buildChildEntry()
-  const spares = sparePolicy(config, level, slots)
-  const maxContexts = slots + spares.most + 1
-  const launcher = parts.use(
-    await openLauncher({
-      level,
-      runtimeDir,
-      entry,
-      maxContexts,
-      aliveTimeoutMs: Math.floor(config.lockMs * FROZEN_PER_LOCK),
-      ...(brokerSocket ? { brokerSocket } : {}),
-    }),
-  )
-  const limits = {
-    memoryBytes: type.memoryLimitBytes,
-    timeoutMs,
-    graceMs: GRACE_MS,
-    outputBytes: OUTPUT_BYTES,
-    loadTimeoutMs: LOAD_TIMEOUT_MS,
-  }
-  const pool = await ContextPool.open({ launcher, bundle, limits, permissions, spares, maxContexts, log })
-  return { pool: parts.use(pool), bundleHash: bundle.hash, launcherGone: launcher.closed }
-}
-
-function sparePolicy({ spares, spareMemoryBytes }: Config, level: Level, slots: number): SparePolicy {
-  if (spares !== undefined) return fixedSpares(Math.min(slots, spares))
-  return new SpareSizing({ level, slots, budgetBytes: spareMemoryBytes })
+interface Beside {
+  queue: QueueRef
+  redis: Redis
 }
 
 interface Publishing {
@@ -179,7 +155,7 @@ function workerOptions(
     slots,
     pool,
     log,
-  }: Opening & { queue: QueueRef; redis: Redis; cancels: Redis; pool: ContextPool },
+  }: Opening & Beside & { cancels: Redis; pool: ContextPool },
   parts: AsyncDisposableStack,
 ): WorkerOptions {
   const publicKey = readPublicKey(config.publicKeyFile)

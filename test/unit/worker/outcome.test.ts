@@ -1,4 +1,4 @@
-import { ContextStartError, LauncherGoneError } from '#lib/context'
+import { AgentLoadError, ContextStartError, LauncherGoneError } from '#lib/context'
 import { PermanentError } from '#lib/runtime'
 import { UnrecoverableError } from 'bullmq'
 import { describe, expect, test } from 'vitest'
@@ -64,12 +64,13 @@ describe('the outcome of an attempt', () => {
     expect(judge(attempt({ signal, error: reason }))).toMatchObject(verdict)
   })
 
-  test.each([new LauncherGoneError(), new ContextStartError('no memory')])(
-    'a host that starts no context interrupts the attempt: %s',
-    (error) => {
-      expect(judge(attempt({ error }))).toMatchObject({ outcome: 'interrupted', permanent: false })
-    },
-  )
+  test.each([
+    new LauncherGoneError(),
+    new ContextStartError('no memory'),
+    new AgentLoadError({ type: 'Error', message: 'no config' }),
+  ])('a worker that gives no context interrupts the attempt: %s', (error) => {
+    expect(judge(attempt({ error }))).toMatchObject({ outcome: 'interrupted', permanent: false })
+  })
 
   test('a result whose memory could not be kept is no result', () => {
     const error = Object.assign(new Error('changed'), { type: 'memory-conflict' })

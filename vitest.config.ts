@@ -14,6 +14,7 @@ export default defineConfig({
       project('contract', real),
       project('integration', real),
       project('e2e', real),
+      project('chaos', real),
     ],
   },
 })

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Receipt } from '#lib/wire'
 
 /** The living processes of a uid; what has ended and was not reaped by a container's first process does not count. */
@@ -27,12 +28,24 @@ export function residueOf(launcherPid: number): string[] {
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
     .filter((line) => line.includes('/run/threadbound'))
+  return [...mounts, ...cgroupsOf(launcherPid), ...launcherFolders()]
+}
+
+/** A launcher's own cgroup, and one for each of its contexts. */
+export function cgroupsOf(launcherPid: number): string[] {
   const groups = [...groupsBelow('/sys/fs/cgroup/memory'), ...groupsBelow('/sys/fs/cgroup')]
-  return [
-    ...mounts,
-    ...groups.filter((path) => path.includes(`threadbound-${launcherPid}`)),
-    ...launcherFolders(),
-  ]
+  return groups.filter((path) => path.includes(`/threadbound-${launcherPid}`))
+}
+
+/** What these uids own in the folders that anyone may write to. */
+export function filesOf(uids: Set<number>): string[] {
+  return ['/tmp', '/var/tmp', '/dev/shm', '/dev/mqueue', '/run/lock'].flatMap((folder) =>
+    statSync(folder, { throwIfNoEntry: false })
+      ? readdirSync(folder)
+          .map((name) => join(folder, name))
+          .filter((path) => uids.has(statSync(path, { throwIfNoEntry: false })?.uid ?? -1))
+      : [],
+  )
 }
 
 const launcherFolders = () => {
@@ -40,7 +53,7 @@ const launcherFolders = () => {
   return folder ? readdirSync('/run/threadbound/launcher') : []
 }
 
-function groupsBelow(folder: string, depth = 3): string[] {
+function groupsBelow(folder: string, depth = 4): string[] {
   if (depth === 0 || !statSync(folder, { throwIfNoEntry: false })) return []
   return readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())

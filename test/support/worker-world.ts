@@ -94,10 +94,18 @@ export class WorkerWorld implements AsyncDisposable {
   }
 
   /** A worker as `up` starts it; resolves when it says that it is ready, rejects with its words when it ends before. */
-  async spawnWorker(agentType: string, more: Partial<Config> = {}): Promise<WorkerProcess> {
+  async spawnWorker(
+    agentType: string,
+    more: Partial<Config> = {},
+    nodeArguments: string[] = [],
+  ): Promise<WorkerProcess> {
     const env = configToEnv({ supervised: 1, ...this.#config(agentType, more) })
     const stdio = ['ignore', 'pipe', 'pipe', 'pipe'] as const
-    const child = spawn(process.execPath, ['--disable-sigusr1', MAIN], { env, cwd: '/', stdio: [...stdio] })
+    const child = spawn(process.execPath, ['--disable-sigusr1', ...nodeArguments, MAIN], {
+      env,
+      cwd: '/',
+      stdio: [...stdio],
+    })
     let said = ''
     for (const stream of [child.stdout!, child.stderr!])
       stream.on('data', (chunk: Buffer) => (said += chunk.toString()))

@@ -10,6 +10,7 @@ const HOSTILE = agentOf(`
     case 'strings': return 'x'.repeat(1.2e8).split('').length
     case 'kill': process.kill(process.pid, 'SIGKILL'); return new Promise(() => {})
     case 'native': return (await import('node:crypto')).pbkdf2Sync('a', 'b', 1e9, 64, 'sha512').length
+    case 'buffers': { const all = []; for (;;) { all.push(Buffer.alloc(1e6, 1)); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5) } }
     case 'shared': { const all = []; for (;;) all.push(new Uint8Array(new SharedArrayBuffer(4e6)).fill(1)) }
     case 'wasm': { const all = []; for (;;) all.push(new Uint8Array(new WebAssembly.Memory({ initial: 64 }).buffer).fill(1)) }
     case 'stdout': for (let line = 0; line < 50; line++) console.log('line ' + line); process.exit(3)
@@ -17,12 +18,18 @@ const HOSTILE = agentOf(`
   }
 `)
 
+/** An attempt that waits, once it does: a spare that is taken may be of a host that has just ended. */
+async function waiting(world: World, signal?: AbortSignal): Promise<{ end: Promise<AttemptEnd> }> {
+  const started = Promise.withResolvers<true>()
+  const end = world.run({ do: 'wait' }, { started: () => started.resolve(true) }, signal)
+  const runs = await Promise.race([started.promise, end.then(() => false)])
+  return runs ? { end } : waiting(world, signal)
+}
+
 /** Runs what takes a host down beside an attempt that does nothing wrong. */
 async function beside(world: World, what: string): Promise<[bad: AttemptEnd, good: AttemptEnd]> {
-  const started = Promise.withResolvers<void>()
-  const good = world.run({ do: 'wait' }, { started: () => started.resolve() })
-  await started.promise
-  return Promise.all([world.run({ do: what }), good])
+  const good = await waiting(world)
+  return Promise.all([world.run({ do: what }), good.end])
 }
 
 const completes = async (world: World) => (await world.run({})).outcome
@@ -51,15 +58,13 @@ describe('I2 at level thread: an attempt that takes its host down', () => {
       ['interrupted', 'host-lost'],
       ['interrupted', 'host-lost'],
     ])
-    const started = Promise.withResolvers<void>()
     const stop = new AbortController()
-    const neighbour = world.run({ do: 'wait' }, { started: () => started.resolve() }, stop.signal)
-    await started.promise
+    const neighbour = await waiting(world, stop.signal)
     const alone = await world.runAlone({ do: 'kill' })
     expect([alone.outcome, alone.error?.type]).toEqual(['failed', 'crashed'])
     stop.abort()
-    const { outcome, receipt } = await neighbour
-    expect(outcome).toBe('cancelled')
+    const { outcome, receipt } = await neighbour.end
+    expect([outcome, receipt.endedBy, receipt.signal]).toEqual(['cancelled', 'aborted', null])
     expect(receipt.pid).not.toBe(alone.receipt.pid)
   })
 
@@ -92,10 +97,23 @@ describe('I2 at level thread: what V8 does not bound', () => {
     await expect.poll(() => completes(world), { timeout: 20_000 }).toBe('completed')
   })
 
-  test.each(['shared', 'wasm'])('memory outside of its heap ends it as out-of-memory: %s', async (what) => {
+  test('buffers past its limit end it alone', async () => {
+    await using world = await openWorld({ level: 'thread', source: HOSTILE, limits: SLOW, spares: 2 })
+    const stop = new AbortController()
+    const neighbour = await waiting(world, stop.signal)
+    const { outcome, receipt } = await world.run({ do: 'buffers' })
+    expect([outcome, receipt.endedBy, receipt.signal]).toEqual(['out-of-memory', 'out-of-memory', null])
+    expect(receipt.peakBytes).toBeGreaterThan(40e6)
+    stop.abort()
+    expect((await neighbour.end).receipt).toMatchObject({ pid: receipt.pid, endedBy: 'aborted' })
+  })
+
+  test.each(['shared', 'wasm'])('memory that V8 does not tell ends it, with its host: %s', async (what) => {
     await using world = await openWorld({ level: 'thread', source: HOSTILE, limits: SLOW })
-    const { outcome } = await world.run({ do: what })
+    const { outcome, receipt } = await world.run({ do: what })
     expect(outcome).toBe('out-of-memory')
+    // Without a cgroup an allocation fails instead.
+    if (process.getuid!() === 0) await expect.poll(() => isAlive(receipt.pid)).toBe(false)
     await expect.poll(() => completes(world), { timeout: 20_000 }).toBe('completed')
   })
 

@@ -10,8 +10,12 @@ import { warmBroker } from './warm.ts'
 
 /** What runs first in every context: it says hello, loads an agent's code and runs one attempt with it. */
 
+/** A spare that is taken at once, since requests wait for it, would warm up at their cost. */
+const IDLE_MS = 30
+
 let agent: LoadedAgent | undefined
 let attempt: RunningAttempt | undefined
+let warming: NodeJS.Timeout | undefined
 
 const { isMainThread, parentPort, workerData } = process.getBuiltinModule('node:worker_threads')
 const doors = isMainThread ? enterProcess() : enterThread(workerData as ThreadSeed)
@@ -41,7 +45,7 @@ function tell(message: FromThread): void {
 function take(message: ToContext): void {
   if (message.t === 'load') load(message)
   else if (message.t === 'describe') describe()
-  else if (message.t === 'run') attempt = runAttempt(agent!, message, { port, doors })
+  else if (message.t === 'run') run(message)
   else if (message.t === 'abort') attempt?.abort(message.reason)
   else attempt?.reply(message)
 }
@@ -50,10 +54,15 @@ function load({ code, filename }: Extract<ToContext, { t: 'load' }>): void {
   try {
     agent = Agent.load(code, filename)
     port.send({ t: 'loaded' })
-    if (doors.hasBroker) setImmediate(warmBroker)
+    if (doors.hasBroker) warming = setTimeout(warmBroker, IDLE_MS)
   } catch (error) {
     port.send({ t: 'load-failed', error: wireError(error) })
   }
+}
+
+function run(message: Extract<ToContext, { t: 'run' }>): void {
+  clearTimeout(warming)
+  attempt = runAttempt(agent!, message, { port, doors })
 }
 
 function describe(): void {

@@ -10,8 +10,14 @@ import { warmBroker } from './warm.ts'
 
 /** What runs first in every context: it says hello, loads an agent's code and runs one attempt with it. */
 
+/**
+ * A spare that has been idle for so long gets ready for the broker. One that an attempt is waiting for does not: on a busy
+ * host that work, a third of a whole start, would only delay the attempts.
+ */
+const WARM_AFTER_MS = 100
 let agent: LoadedAgent | undefined
 let attempt: RunningAttempt | undefined
+let warm: NodeJS.Timeout | undefined
 
 const { isMainThread, parentPort, workerData } = process.getBuiltinModule('node:worker_threads')
 const doors = isMainThread ? enterProcess() : enterThread(workerData as ThreadSeed)
@@ -39,6 +45,7 @@ function tell(message: FromThread): void {
 }
 
 function take(message: ToContext): void {
+  clearTimeout(warm)
   if (message.t === 'load') load(message)
   else if (message.t === 'describe') describe()
   else if (message.t === 'run') attempt = runAttempt(agent!, message, { port, doors })
@@ -50,7 +57,7 @@ function load({ code, filename }: Extract<ToContext, { t: 'load' }>): void {
   try {
     agent = Agent.load(code, filename)
     port.send({ t: 'loaded' })
-    if (doors.hasBroker) setImmediate(warmBroker)
+    if (doors.hasBroker) warm = setTimeout(warmBroker, WARM_AFTER_MS)
   } catch (error) {
     port.send({ t: 'load-failed', error: wireError(error) })
   }

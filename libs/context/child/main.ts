@@ -44,18 +44,18 @@ function tell(message: FromThread): void {
   parentPort!.postMessage(message)
 }
 
-function take(message: ToContext): void {
+function take(message: ToContext, bytes: Buffer[]): void {
   clearTimeout(warm)
-  if (message.t === 'load') load(message)
+  if (message.t === 'load') load(message.filename, bytes)
   else if (message.t === 'describe') describe()
   else if (message.t === 'run') attempt = runAttempt(agent!, message, { port, doors })
   else if (message.t === 'abort') attempt?.abort(message.reason)
   else attempt?.reply(message)
 }
 
-function load({ code, filename }: Extract<ToContext, { t: 'load' }>): void {
+function load(filename: string, [code, cache]: Buffer[]): void {
   try {
-    agent = Agent.load(code, filename)
+    agent = Agent.load({ code: code!.toString(), filename, cache })
     port.send({ t: 'loaded' })
     if (doors.hasBroker) warm = setTimeout(warmBroker, WARM_AFTER_MS)
   } catch (error) {
@@ -65,6 +65,7 @@ function load({ code, filename }: Extract<ToContext, { t: 'load' }>): void {
 
 function describe(): void {
   try {
+    for (const part of agent!.codeCache()) port.send({ t: 'code-cache', part })
     port.send({ t: 'described', input: agent!.schema('input'), output: agent!.schema('output') })
   } catch (error) {
     port.send({ t: 'failed', error: { ...wireError(error), type: 'invalid-schema' } })

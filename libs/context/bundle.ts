@@ -16,6 +16,8 @@ export interface Bundle {
   hash: string
   /** Source map, JSON; sources are relative to the root. */
   sourceMap: string
+  /** V8's cache of the code, from a context that ran it and that no request had entered. */
+  codeCache?: Buffer
 }
 
 /** What to bundle. */

@@ -14,7 +14,7 @@ const LEGAL: Record<Phase, { words: Word[]; last: Word[] }> = {
   starting: { words: [], last: ['hello'] },
   loading: { words: [], last: ['loaded', 'load-failed'] },
   ready: { words: [], last: [] },
-  describing: { words: [], last: ['described', 'failed'] },
+  describing: { words: ['code-cache'], last: ['described', 'failed'] },
   running: {
     words: ['started', 'log', 'progress', 'emit', 'span', 'call'],
     last: ['result', 'failed'],
@@ -61,12 +61,13 @@ export class Channel {
     socket.resume()
   }
 
-  /** Enters a phase by a message and waits for its end. */
-  async converse(phase: Phase, message?: ToContext): Promise<End> {
+  /** Enters a phase by a message, or by frames as they are, and waits for its end. */
+  async converse(phase: Phase, message?: ToContext | Buffer): Promise<End> {
     if (this.#closed) return this.#closed
     this.#phase = phase
     this.#end = Promise.withResolvers<End>()
-    if (message) this.send(message)
+    if (Buffer.isBuffer(message)) this.#framed?.sendFrames(message)
+    else if (message) this.send(message)
     return this.#end.promise
   }
 

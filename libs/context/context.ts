@@ -18,6 +18,7 @@ import { AgentLoadError, CallLimitError, ContextStartError, OutputLimitError } f
 import type { LauncherLink } from './link.ts'
 import type { ContextListener } from './listener.ts'
 import { type AttemptEnd, conclude } from './outcome.ts'
+import { joinCodeCache, loadFrames } from './load-frames.ts'
 import { lostReceipt } from './lost-receipt.ts'
 import { mapError } from './stack.ts'
 import { Stopper } from './stopper.ts'
@@ -71,6 +72,14 @@ export interface AttemptEvents {
 }
 
 const MIB = 2 ** 20
+/** What a context says of its agent. */
+export interface Description {
+  input: JsonSchema | null
+  output: JsonSchema | null
+  /** Empty where there is none. */
+  codeCache: Buffer
+}
+
 /** Calls of one attempt to other agents: each becomes a job, and is kept after its end. */
 const CALLS = 1000
 /** V8's heap before the agent has loaded anything; the kernel's limit, which counts all, comes on top. */
@@ -92,6 +101,7 @@ export class Context implements AsyncDisposable {
   readonly #ended = Promise.withResolvers<Receipt>()
   #readyAt: number | null = null
   #on: AttemptEvents = {}
+  #onCodeCache: ((part: string) => void) | undefined
   #used = false
   #calls = 0
   #identity: { pid: number; uid: number } | undefined
@@ -128,13 +138,15 @@ export class Context implements AsyncDisposable {
     return this.#ended.promise
   }
 
-  /** What the agent accepts and promises, as JSON Schema. The context is used up by it. */
-  async describe(): Promise<{ input: JsonSchema | null; output: JsonSchema | null }> {
+  /** What the agent accepts and promises, as JSON Schema, and V8's cache of its code. The context is used up by it. */
+  async describe(): Promise<Description> {
     await this.#enter()
+    const parts: string[] = []
+    this.#onCodeCache = (part) => parts.push(part)
     const end = await this.#channel.converse('describing', { t: 'describe' })
     await this.#end('released')
     if (end.kind === 'message' && end.message.t === 'described')
-      return { input: end.message.input, output: end.message.output }
+      return { input: end.message.input, output: end.message.output, codeCache: joinCodeCache(parts) }
     throw new AgentLoadError(mapError(loadProblem(end), this.#options.bundle))
   }
 
@@ -174,8 +186,7 @@ export class Context implements AsyncDisposable {
       launcher.send({ t: 'start', context: this.id, limits: load, ...(alone ? { alone } : {}) })
       await this.#started.promise
       expectMessage(await hello, 'it said nothing')
-      const message: ToContext = { t: 'load', code: bundle.code, filename: bundle.filename }
-      const end = await this.#channel.converse('loading', message)
+      const end = await this.#channel.converse('loading', loadFrames(bundle))
       if (end.kind === 'closed') await this.#refuseLostHost()
       if (end.kind !== 'message' || end.message.t !== 'loaded')
         throw new AgentLoadError(mapError(loadProblem(end), bundle))
@@ -210,6 +221,7 @@ export class Context implements AsyncDisposable {
       else if (message.t === 'span') on.span?.(message.span)
       else if (message.t === 'started') on.started?.(Date.now())
       else if (message.t === 'call') void this.#call(message)
+      else if (message.t === 'code-cache') this.#onCodeCache?.(message.part)
     } catch (error) {
       this.#options.log.error({ context: this.id, error: String(error) }, 'handler of a context failed')
     }

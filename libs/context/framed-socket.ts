@@ -47,7 +47,12 @@ export class FramedSocket {
 
   /** Sends one message; what the other side no longer reads is dropped with the connection. */
   send(message: unknown): void {
-    if (!this.#socket.destroyed && this.#socket.writable) this.#socket.write(encodeFrame(message))
+    this.sendFrames(encodeFrame(message))
+  }
+
+  /** Sends what is encoded already. */
+  sendFrames(frames: Buffer): void {
+    if (!this.#socket.destroyed && this.#socket.writable) this.#socket.write(frames)
   }
 
   /** Ends the connection; `close` is still called once. */

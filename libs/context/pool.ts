@@ -85,10 +85,12 @@ export class ContextPool implements AsyncDisposable {
     return pool
   }
 
-  /** What the agent accepts and promises, taken in a context of its own. @throws AgentLoadError */
+  /** What the agent accepts and promises, taken in a context of its own; later ones load its code from V8's cache. @throws AgentLoadError */
   async describe(): Promise<{ input: JsonSchema | null; output: JsonSchema | null }> {
     await using context = await this.acquire()
-    return await context.describe()
+    const { codeCache, ...schemas } = await context.describe()
+    if (codeCache.length > 0) this.#options.bundle = { ...this.#options.bundle, codeCache }
+    return schemas
   }
 
   /**

@@ -41,6 +41,7 @@ export const FromContextSchema: z.ZodType<FromContext> = z.discriminatedUnion('t
   z.strictObject({ t: z.literal('hello') }),
   z.strictObject({ t: z.literal('loaded') }),
   z.strictObject({ t: z.literal('load-failed'), error: WireErrorSchema }),
+  z.strictObject({ t: z.literal('code-cache'), part: text(700_000) }),
   z.strictObject({ t: z.literal('described'), input: jsonSchema.nullable(), output: jsonSchema.nullable() }),
   z.strictObject({ t: z.literal('started'), atMs: z.number() }),
   z.strictObject({

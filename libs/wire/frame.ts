@@ -1,10 +1,11 @@
-/** Frames: a 4-byte big-endian length, then that many bytes of UTF-8 JSON. */
+/** Frames: a 4-byte big-endian length, then that many bytes of UTF-8 JSON; or, where the first bit is set, bytes as they are. */
 
 /** What a context may send in one frame, bytes. */
 export const CONTEXT_FRAME_BYTES = 2 ** 20
 /** What our own processes may send in one frame, bytes (a bundle travels in one). */
 export const TRUSTED_FRAME_BYTES = 2 ** 25
 const MAX_DEPTH = 64
+const BYTES = 2 ** 31
 
 /** The bytes are no legal frame: too long, too deep, or not JSON. The connection cannot be used any more. */
 export class FrameError extends Error {
@@ -20,8 +21,16 @@ export function encodeFrame(message: unknown): Buffer {
   return frame
 }
 
+/** Bytes as a frame: only for a decoder that takes them. */
+export function encodeBytes(bytes: Buffer): Buffer {
+  const head = Buffer.allocUnsafe(4)
+  head.writeUInt32BE(BYTES + bytes.length)
+  return Buffer.concat([head, bytes])
+}
+
 /** A message as it came, and how many bytes it took. */
 export interface Frame {
+  /** A Buffer for bytes. */
   message: unknown
   bytes: number
 }
@@ -29,11 +38,14 @@ export interface Frame {
 /** Cuts a byte stream into messages. The cap is checked on the length, before anything is buffered. */
 export class FrameDecoder {
   readonly #limitBytes: number
+  readonly #takesBytes: boolean
   #chunks: Buffer[] = []
   #held = 0
 
-  constructor(limitBytes: number) {
+  /** `takesBytes`: a frame may hold bytes, which nobody judges: for what comes from our own processes alone. */
+  constructor(limitBytes: number, takesBytes = false) {
     this.#limitBytes = limitBytes
+    this.#takesBytes = takesBytes
   }
 
   /** Gives the frames that `chunk` completes. @throws FrameError */
@@ -41,15 +53,19 @@ export class FrameDecoder {
     this.#chunks.push(chunk)
     this.#held += chunk.length
     const frames: Frame[] = []
-    for (let body = this.#take(); body; body = this.#take())
-      frames.push({ message: parse(body), bytes: 4 + body.length })
+    for (let found = this.#take(); found; found = this.#take()) {
+      const { body, isBytes } = found
+      frames.push({ message: isBytes ? body : parse(body), bytes: 4 + body.length })
+    }
     return frames
   }
 
-  #take(): Buffer | undefined {
+  #take(): { body: Buffer; isBytes: boolean } | undefined {
     if (this.#held < 4) return undefined
     if (this.#chunks[0]!.length < 4) this.#chunks = [Buffer.concat(this.#chunks)]
-    const length = this.#chunks[0]!.readUInt32BE(0)
+    const head = this.#chunks[0]!.readUInt32BE(0)
+    const isBytes = this.#takesBytes && head >= BYTES
+    const length = isBytes ? head - BYTES : head
     if (length > this.#limitBytes)
       throw new FrameError(`frame of ${length} bytes, at most ${this.#limitBytes}`)
     if (this.#held < 4 + length) return undefined
@@ -57,7 +73,7 @@ export class FrameDecoder {
     const rest = all.subarray(4 + length)
     this.#chunks = rest.length > 0 ? [rest] : []
     this.#held = rest.length
-    return all.subarray(4, 4 + length)
+    return { body: all.subarray(4, 4 + length), isBytes }
   }
 }
 

@@ -9,6 +9,7 @@ export type * from './broker.ts'
 export { BROKER_ERROR_HEADER } from './broker.ts'
 export {
   CONTEXT_FRAME_BYTES,
+  encodeBytes,
   encodeFrame,
   type Frame,
   FrameDecoder,

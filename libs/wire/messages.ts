@@ -26,7 +26,8 @@ export interface RequestInfo {
 
 /** Worker to context. */
 export type ToContext =
-  | { t: 'load'; code: string; filename: string }
+  /** Comes after the code and V8's cache of it, each as a frame of bytes; the cache may be empty. */
+  | { t: 'load'; filename: string }
   | { t: 'describe' }
   | { t: 'run'; request: RequestInfo; input: unknown; traceparent: string; memory?: unknown }
   | { t: 'abort'; reason: string }
@@ -49,6 +50,8 @@ export type FromContext =
   | { t: 'hello' }
   | { t: 'loaded' }
   | { t: 'load-failed'; error: WireError }
+  /** Base64 of a part of V8's cache of the agent's code, before `described`. */
+  | { t: 'code-cache'; part: string }
   | { t: 'described'; input: JsonSchema | null; output: JsonSchema | null }
   | { t: 'started'; atMs: number }
   | {

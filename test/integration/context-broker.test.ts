@@ -150,3 +150,20 @@ describe.each(levels)('what an agent is given, at level %s', (level) => {
     expect([outcome, error?.type]).toEqual(['failed', 'broker-gone'])
   })
 })
+
+describe.each(levels)('a spare gets ready for the broker while it is idle, at level %s', (level) => {
+  const AGENT = agentOf(`return (process as any).moduleLoadList.includes('NativeModule _http_client')`)
+
+  test('one that an attempt is waiting for does not', async () => {
+    await using broker = await openStandInBroker({})
+    await using world = await openWorld({ level, source: AGENT, spares: 0, brokerSocket: broker.socket })
+    expect(await world.run({})).toMatchObject({ result: false })
+  })
+
+  test('one that nobody waits for does', async () => {
+    await using broker = await openStandInBroker({})
+    await using world = await openWorld({ level, source: AGENT, spares: 1, brokerSocket: broker.socket })
+    const isReady = async () => (await world.run({})).result
+    await expect.poll(isReady, { interval: 500, timeout: 30_000 }).toBe(true)
+  })
+})

@@ -13,25 +13,40 @@ interface JsonSchemaSource {
   '~standard'?: { jsonSchema?: Record<'input' | 'output', (options: object) => JsonSchema> }
 }
 
+/** Divisible by 3, so that the parts in base64 join without padding between. */
+const CACHE_PART_BYTES = 3 * 2 ** 17
+
 /** The agent's module in this context. */
 export class Agent {
   readonly #agent: Exports['agent']
   readonly AgentCallError: Exports['AgentCallError']
   readonly BrokerError: Exports['BrokerError']
 
-  private constructor(exports: Exports) {
+  readonly #script: Script
+
+  private constructor(script: Script, exports: Exports) {
+    this.#script = script
     this.#agent = exports.agent
     this.AgentCallError = exports.AgentCallError
     this.BrokerError = exports.BrokerError
   }
 
-  /** Runs a bundle. Its `require` gives Node's own modules and nothing else. */
-  static load(code: string, filename: string): Agent {
+  /** Runs a bundle. Its `require` gives Node's own modules and nothing else. A cache that does not fit is not used. */
+  static load({
+    code,
+    filename,
+    cache,
+  }: {
+    code: string
+    filename: string
+    cache?: Buffer | undefined
+  }): Agent {
     const wrapped = `(function (exports, require, module) {${code}\n})`
     const module = { exports: {} as Exports }
     const run = new Script(wrapped, {
       filename,
       columnOffset: -'(function (exports, require, module) {'.length,
+      ...(cache?.length ? { cachedData: cache } : {}),
     })
     const body = run.runInThisContext() as (
       exports: Exports,
@@ -44,7 +59,7 @@ export class Agent {
       throw Object.assign(new Error('the default export is no agent: expected defineAgent({ run })'), {
         type: 'not-an-agent',
       })
-    return new Agent(module.exports)
+    return new Agent(run, module.exports)
   }
 
   /** The value as the agent's schema makes it. @throws what the schema throws, as `invalid-input` or `invalid-output` */
@@ -60,6 +75,18 @@ export class Agent {
 
   async run(input: unknown, ctx: AgentContext): Promise<unknown> {
     return this.#agent.run(input, ctx)
+  }
+
+  /** True where V8 did not take the cache that came with the code. */
+  get refusedCache(): boolean {
+    return this.#script.cachedDataRejected === true
+  }
+
+  /** What V8 compiled so far, so that other contexts need not: base64, in parts that fit a frame. */
+  *codeCache(): Generator<string> {
+    const all = this.#script.createCachedData()
+    for (let at = 0; at < all.length; at += CACHE_PART_BYTES)
+      yield all.toString('base64', at, at + CACHE_PART_BYTES)
   }
 
   /** One of the agent's schemas as JSON Schema; null when it has none, or one that cannot say. */

@@ -10,12 +10,14 @@ import { warmBroker } from './warm.ts'
 
 /** What runs first in every context: it says hello, loads an agent's code and runs one attempt with it. */
 
-/** A spare that is taken at once, since requests wait for it, would warm up at their cost. */
-const IDLE_MS = 30
-
+/**
+ * A spare that has been idle for so long gets ready for the broker. One that an attempt is waiting for does not: on a busy
+ * host that work, a third of a whole start, would only delay the attempts.
+ */
+const WARM_AFTER_MS = 100
 let agent: LoadedAgent | undefined
 let attempt: RunningAttempt | undefined
-let warming: NodeJS.Timeout | undefined
+let warm: NodeJS.Timeout | undefined
 
 const { isMainThread, parentPort, workerData } = process.getBuiltinModule('node:worker_threads')
 const doors = isMainThread ? enterProcess() : enterThread(workerData as ThreadSeed)
@@ -42,31 +44,28 @@ function tell(message: FromThread): void {
   parentPort!.postMessage(message)
 }
 
-function take(message: ToContext): void {
-  if (message.t === 'load') load(message)
+function take(message: ToContext, bytes: Buffer[]): void {
+  clearTimeout(warm)
+  if (message.t === 'load') load(message.filename, bytes)
   else if (message.t === 'describe') describe()
-  else if (message.t === 'run') run(message)
+  else if (message.t === 'run') attempt = runAttempt(agent!, message, { port, doors })
   else if (message.t === 'abort') attempt?.abort(message.reason)
   else attempt?.reply(message)
 }
 
-function load({ code, filename }: Extract<ToContext, { t: 'load' }>): void {
+function load(filename: string, [code, cache]: Buffer[]): void {
   try {
-    agent = Agent.load(code, filename)
+    agent = Agent.load({ code: code!.toString(), filename, cache })
     port.send({ t: 'loaded' })
-    if (doors.hasBroker) warming = setTimeout(warmBroker, IDLE_MS)
+    if (doors.hasBroker) warm = setTimeout(warmBroker, WARM_AFTER_MS)
   } catch (error) {
     port.send({ t: 'load-failed', error: wireError(error) })
   }
 }
 
-function run(message: Extract<ToContext, { t: 'run' }>): void {
-  clearTimeout(warming)
-  attempt = runAttempt(agent!, message, { port, doors })
-}
-
 function describe(): void {
   try {
+    for (const part of agent!.codeCache()) port.send({ t: 'code-cache', part })
     port.send({ t: 'described', input: agent!.schema('input'), output: agent!.schema('output') })
   } catch (error) {
     port.send({ t: 'failed', error: { ...wireError(error), type: 'invalid-schema' } })

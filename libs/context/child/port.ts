@@ -14,12 +14,16 @@ const TEXT_CHARACTERS = 10_000
 /** The channel: frames to and from the worker. */
 export class Port {
   readonly #socket: Socket
-  readonly #decoder = new FrameDecoder(TRUSTED_FRAME_BYTES)
+  readonly #decoder = new FrameDecoder(TRUSTED_FRAME_BYTES, true)
+  #bytes: Buffer[] = []
 
-  constructor(socket: Socket, take: (message: ToContext) => void) {
+  /** `take` gets each message with the frames of bytes that came before it. */
+  constructor(socket: Socket, take: (message: ToContext, bytes: Buffer[]) => void) {
     this.#socket = socket
     this.#socket.on('data', (chunk: Buffer) => {
-      for (const { message } of this.#decoder.push(chunk)) take(message as ToContext)
+      for (const { message } of this.#decoder.push(chunk))
+        if (Buffer.isBuffer(message)) this.#bytes.push(message)
+        else take(message as ToContext, this.#bytes.splice(0))
     })
     // Without its worker a context has nothing to do.
     this.#socket.on('error', () => process.exit(1))

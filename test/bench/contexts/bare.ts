@@ -27,9 +27,9 @@ export interface BareOptions {
 const LIMITS = { heapMiB: 64, outputBytes: 2 ** 20, childProcess: false, worker: false }
 const FREE_DESCRIPTORS = ['ignore', 'ignore', 'ignore', 'ignore'] as const
 
-/** `node -`, and nothing around it. */
+/** `node file`, and nothing around it. */
 export function bareSpawn({ script, atOnce }: BareOptions): Running {
-  const command = { file: process.execPath, args: ['--input-type=commonjs', '-'], fds: [] }
+  const command = { file: process.execPath, args: [script], fds: [] }
   return spawned('bare spawn', 'none', { script, atOnce, command: () => command })
 }
 

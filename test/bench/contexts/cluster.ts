@@ -20,7 +20,7 @@ import { descendants } from './memory.ts'
 const AGENTS = join(import.meta.dirname, 'agents')
 const ROOT = join(import.meta.dirname, '../../..')
 const SCOPE = { cluster: 'bench', environment: 'dev' }
-const POLL_MS = 10
+const POLL_MS = 50
 /** Completions that do not count: those that spares of before the measurement gave. */
 const WARM_UP = 12
 

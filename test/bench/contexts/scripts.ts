@@ -8,7 +8,7 @@ const WRAPPERS = {
   /** Answers on descriptor 3 and stays, as a context does until it is killed. */
   spawn: `
     setInterval(() => {}, 1e6)
-    handle({ holdMs: Number(process.argv[2]) }).then((answer) => require('node:fs').writeSync(3, JSON.stringify(answer)))`,
+    handle({ holdMs: Number(process.argv.at(-1)) }).then((answer) => require('node:fs').writeSync(3, JSON.stringify(answer)))`,
   thread: `
     const { parentPort, workerData } = require('node:worker_threads')
     handle(workerData).then((answer) => parentPort.postMessage(answer))`,

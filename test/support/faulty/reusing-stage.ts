@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
+import { loadFrames } from '../../../libs/context/load-frames.ts'
 import { FramedSocket, openLauncher } from '#lib/context'
 import type { FromContext, FromLauncher, ToContext } from '#lib/wire'
 import type { Canary, CanaryEnd, Stage, StageOptions } from '../../../services/cli/verify/stage.ts'
@@ -58,7 +59,7 @@ export async function openReusingStage(options: StageOptions): Promise<Stage> {
 
 class ReusedContext implements Canary {
   readonly id: string
-  readonly #code: string
+  readonly #bundle: StageOptions['bundle']
   readonly #said = { hello: Promise.withResolvers<void>(), loaded: Promise.withResolvers<void>() }
   #framed: FramedSocket | undefined
   #call: (message: Extract<FromContext, { t: 'call' }>) => void = () => {}
@@ -67,7 +68,7 @@ class ReusedContext implements Canary {
 
   constructor(id: string, { bundle }: StageOptions) {
     this.id = id
-    this.#code = bundle.code
+    this.#bundle = bundle
   }
 
   hear(message: FromLauncher): void {
@@ -85,7 +86,7 @@ class ReusedContext implements Canary {
     })
     socket.resume()
     await this.#said.hello.promise
-    this.#send({ t: 'load', code: this.#code, filename: 'canary.js' })
+    this.#framed.sendFrames(loadFrames(this.#bundle))
     await this.#said.loaded.promise
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { CONTEXT_FRAME_BYTES, encodeFrame, FrameDecoder, FrameError } from '#lib/wire'
+import { CONTEXT_FRAME_BYTES, encodeBytes, encodeFrame, FrameDecoder, FrameError } from '#lib/wire'
 
 const decoder = () => new FrameDecoder(CONTEXT_FRAME_BYTES)
 
@@ -49,5 +49,29 @@ describe('frames', () => {
         expect(error).toBeInstanceOf(FrameError)
       }
     }
+  })
+})
+
+describe('a frame of bytes', () => {
+  const frames = Buffer.concat([encodeBytes(Buffer.from('{"no": json')), encodeFrame({ t: 'after' })])
+
+  test('comes as it is, however it is cut, where bytes are taken', () => {
+    for (let at = 1; at < frames.length; at++) {
+      const taking = new FrameDecoder(CONTEXT_FRAME_BYTES, true)
+      const found = [...taking.push(frames.subarray(0, at)), ...taking.push(frames.subarray(at))]
+      expect(found.map(({ message }) => (Buffer.isBuffer(message) ? message.toString() : message))).toEqual([
+        '{"no": json',
+        { t: 'after' },
+      ])
+    }
+  })
+
+  test('is refused by length everywhere else', () => {
+    expect(() => decoder().push(frames)).toThrow(FrameError)
+  })
+
+  test('is no longer than any other', () => {
+    const small = new FrameDecoder(8, true)
+    expect(() => small.push(encodeBytes(Buffer.alloc(9)))).toThrow(FrameError)
   })
 })

@@ -13,6 +13,7 @@ import {
 } from '#lib/wire'
 import { LauncherGoneError, LevelUnavailableError } from './errors.ts'
 import { FramedSocket } from './framed-socket.ts'
+import { ContextListener } from './listener.ts'
 import { PRLIMIT, UNSHARE } from './levels/tools.ts'
 import { PROCESSES } from './levels/walls.ts'
 import { FromLauncherSchema } from './schemas.ts'
@@ -25,7 +26,7 @@ const MAIN = fileURLToPath(new URL('../../services/launcher/main.ts', import.met
 /** What a launcher is fixed to for its life. */
 export interface LauncherOptions {
   level: Level
-  /** A directory of the worker's, 0700: the socket that contexts are connected to lies in it. Must exist. */
+  /** A directory, 0700, of whoever calls this: the socket that contexts are connected to lies in it. Must exist. */
   runtimeDir: string
   /** The sidecar's socket for this agent type. Without it contexts have no broker. */
   brokerSocket?: string
@@ -38,7 +39,8 @@ export interface LauncherOptions {
 /** A worker's launcher. It ends when this process does, and every context with it. */
 export class LauncherLink implements AsyncDisposable {
   readonly level: Level
-  readonly contextSocket: string
+  /** Where the contexts that it starts arrive. */
+  readonly listener: ContextListener
   readonly #child: ChildProcess
   readonly #channel: FramedSocket
   readonly #handlers = new Map<string, (message: FromLauncher) => void>()
@@ -47,10 +49,10 @@ export class LauncherLink implements AsyncDisposable {
   #alive: NodeJS.Timeout | undefined
   isClosed = false
 
-  private constructor(child: ChildProcess, config: LauncherConfig) {
+  private constructor(child: ChildProcess, config: LauncherConfig, listener: ContextListener) {
     this.#child = child
     this.level = config.level
-    this.contextSocket = config.contextSocket
+    this.listener = listener
     this.#channel = new FramedSocket(child.stdio[CONTROL_FD] as Socket, TRUSTED_FRAME_BYTES, {
       message: (message) => this.#take(FromLauncherSchema.parse(message)),
       close: (error) => this.#close(error),
@@ -64,7 +66,11 @@ export class LauncherLink implements AsyncDisposable {
     for (const path of [contextSocket, options.brokerSocket ?? '']) checkSocketPath(path)
     const { level, brokerSocket, entry, aliveTimeoutMs = 25_000 } = options
     const config = { t: 'config' as const, level, contextSocket, entry, aliveTimeoutMs }
-    const link = new LauncherLink(spawnLauncher(), brokerSocket ? { ...config, brokerSocket } : config)
+    // Before this process gives up its rights: a launcher that connects as root must find the socket where it was made,
+    // in a directory that nobody who has given up his can write to.
+    const listener = await ContextListener.open(contextSocket)
+    const full = brokerSocket ? { ...config, brokerSocket } : config
+    const link = new LauncherLink(spawnLauncher(), full, listener)
     try {
       await link.opened
     } catch (error) {
@@ -124,6 +130,7 @@ export class LauncherLink implements AsyncDisposable {
     clearInterval(this.#alive)
     this.#channel.destroy()
     if (this.#child.exitCode === null && this.#child.signalCode === null) await once(this.#child, 'exit')
+    await this.listener[Symbol.asyncDispose]()
   }
 }
 

@@ -5,7 +5,6 @@ import type { Bundle } from './bundle.ts'
 import { Context, type ContextLimits, type ContextOptions } from './context.ts'
 import { AgentLoadError, LauncherGoneError } from './errors.ts'
 import type { LauncherLink } from './link.ts'
-import { ContextListener } from './listener.ts'
 
 /** What a pool is made of. */
 export interface PoolOptions {
@@ -40,7 +39,6 @@ const PATIENCE = 3
 export class ContextPool implements AsyncDisposable {
   readonly #options: ContextOptions
   readonly #pool: PoolOptions
-  readonly #listener: ContextListener
   readonly #spares = new Map<Context, NodeJS.Timeout>()
   readonly #active = new Set<Context>()
   readonly #waiters: Waiter[] = []
@@ -50,17 +48,16 @@ export class ContextPool implements AsyncDisposable {
   #resting = false
   #soon: NodeJS.Timeout | undefined
 
-  private constructor(pool: PoolOptions, listener: ContextListener) {
+  private constructor(pool: PoolOptions) {
     this.#pool = pool
-    this.#listener = listener
     const { launcher, bundle, limits, permissions = [], log } = pool
-    this.#options = { launcher, listener, bundle, limits, permissions, log }
+    this.#options = { launcher, listener: launcher.listener, bundle, limits, permissions, log }
     void launcher.closed.then(() => this.#refuseAll(new LauncherGoneError()))
   }
 
   /** Opens the pool and begins to start spares. */
   static async open(options: PoolOptions): Promise<ContextPool> {
-    const pool = new ContextPool(options, await ContextListener.open(options.launcher.contextSocket))
+    const pool = new ContextPool(options)
     pool.#fill()
     return pool
   }
@@ -173,7 +170,7 @@ export class ContextPool implements AsyncDisposable {
     for (const waiter of this.#waiters.splice(0)) waiter.reject(error)
   }
 
-  /** Ends every context and closes the socket. */
+  /** Ends every context. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new Error('the pool is closed'))
     clearTimeout(this.#soon)
@@ -181,6 +178,5 @@ export class ContextPool implements AsyncDisposable {
     await Promise.all(this.#starts)
     const all = [...this.#spares.keys(), ...this.#active]
     await Promise.all(all.map((context) => context[Symbol.asyncDispose]()))
-    await this.#listener[Symbol.asyncDispose]()
   }
 }

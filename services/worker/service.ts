@@ -1,5 +1,5 @@
 import { type AgentType, type Cluster } from '#lib/cluster'
-import { buildChildEntry, bundleAgent, ContextPool, openLauncher } from '#lib/context'
+import { buildChildEntry, bundleAgent, ContextPool, type LauncherLink, openLauncher } from '#lib/context'
 import {
   openQueue,
   openRedis,
@@ -34,31 +34,46 @@ const FROZEN_PER_LOCK = 5 / 6
 export interface Service extends AsyncDisposable {
   readonly slots: number
   readonly level: string
-  /** Resolves when the launcher is gone: worker and launcher end together. */
-  readonly launcherGone: Promise<void>
 }
 
 export interface ServiceOptions {
   config: Config
   cluster: Cluster
+  /** From {@link openServiceLauncher}; it outlives the service. */
+  launcher: LauncherLink
   log: Log
 }
 
+/**
+ * Starts the launcher, which keeps the rights that this process gives up next: so before anything else, and with
+ * nothing read but our own code. It is told all that it will ever know of the host.
+ */
+export async function openServiceLauncher(config: Config, cluster: Cluster): Promise<LauncherLink> {
+  const { sidecarSocket: brokerSocket, runtimeDir } = config
+  return openLauncher({
+    level: agentTypeOf(cluster, config).isolation,
+    runtimeDir,
+    entry: await buildChildEntry(),
+    aliveTimeoutMs: Math.floor(config.lockMs * FROZEN_PER_LOCK),
+    ...(brokerSocket ? { brokerSocket } : {}),
+  })
+}
+
 /** Opens all parts of a worker in order of need; what was opened is disposed when a later part fails. */
-export async function openService({ config, cluster, log }: ServiceOptions): Promise<Service> {
+export async function openService({ config, cluster, launcher, log }: ServiceOptions): Promise<Service> {
   await using parts = new AsyncDisposableStack()
   const type = agentTypeOf(cluster, config)
   const queue = queueOf({ cluster: cluster.name, environment: cluster.environment }, type.name)
   const redis = parts.adopt(await openRedis(config.redis, 'worker', { log }), (redis) => redis.disconnect())
   const slots = Math.min(type.maxConcurrency, config.slots ?? DEFAULT_SLOTS)
-  const { pool, bundleHash, launcherGone } = await openPool({ config, cluster, type, slots, log }, parts)
+  const { pool, bundleHash } = await openPool({ config, cluster, launcher, type, slots, log }, parts)
   await publish({ cluster, type, queue, redis, slots, bundleHash }, await describe(pool, cluster, type))
   const cancels = parts.adopt(await openRedis(config.redis, 'worker', { log }), (redis) => redis.disconnect())
   const opening = { config, type, queue, redis, cancels, slots, pool, log }
   const worker = parts.use(await Worker.open(workerOptions(opening, parts)))
   parts.use(openHeartbeat({ redis, queue, worker, pool, slots, level: type.isolation, log }))
   const open = parts.move()
-  return { slots, level: type.isolation, launcherGone, [Symbol.asyncDispose]: () => open.disposeAsync() }
+  return { slots, level: type.isolation, [Symbol.asyncDispose]: () => open.disposeAsync() }
 }
 
 /** The handler cannot be loaded. Names its file, which the context that tried does not know. */
@@ -90,26 +105,15 @@ interface Opening {
 }
 
 async function openPool(
-  { config, cluster, type, slots, log }: Opening & { cluster: Cluster },
+  { config, cluster, launcher, type, slots, log }: Opening & { cluster: Cluster; launcher: LauncherLink },
   parts: AsyncDisposableStack,
 ) {
-  const { handler: file, system, isolation: level, permissions, timeoutMs } = type
-  const { sidecarSocket: brokerSocket, runtimeDir } = config
+  const { handler: file, system, permissions, timeoutMs } = type
   const bundle = await bundleAgent({
     root: cluster.root,
     ...(file ? { file } : {}),
     ...(system ? { system } : {}),
   })
-  const entry = await buildChildEntry()
-  const launcher = parts.use(
-    await openLauncher({
-      level,
-      runtimeDir,
-      entry,
-      aliveTimeoutMs: Math.floor(config.lockMs * FROZEN_PER_LOCK),
-      ...(brokerSocket ? { brokerSocket } : {}),
-    }),
-  )
   const spares = Math.min(slots, config.spares ?? DEFAULT_SPARES)
   const limits = {
     memoryBytes: type.memoryLimitBytes,
@@ -120,7 +124,7 @@ async function openPool(
   }
   const maxContexts = slots + spares + 1
   const pool = await ContextPool.open({ launcher, bundle, limits, permissions, spares, maxContexts, log })
-  return { pool: parts.use(pool), bundleHash: bundle.hash, launcherGone: launcher.closed }
+  return { pool: parts.use(pool), bundleHash: bundle.hash }
 }
 
 interface Publishing {

@@ -21,7 +21,7 @@ import {
 } from '#lib/queue'
 import { configToEnv, silentLog } from '#lib/runtime'
 import { type Config, Config as ConfigSchema } from '../../services/worker/config.ts'
-import { openService, type Service } from '../../services/worker/service.ts'
+import { openService, openServiceLauncher, type Service } from '../../services/worker/service.ts'
 import { descendants } from './cluster.ts'
 import { levels } from './contexts.ts'
 import { Gates } from './gates.ts'
@@ -90,7 +90,11 @@ export class WorkerWorld implements AsyncDisposable {
   /** A worker in this process. */
   async openWorker(agentType: string, more: Partial<Config> = {}): Promise<Service> {
     const config = ConfigSchema.parse(this.#config(agentType, more))
-    return await openService({ config, cluster: this.cluster, log: silentLog })
+    await using parts = new AsyncDisposableStack()
+    const launcher = parts.use(await openServiceLauncher(config, this.cluster))
+    const service = parts.use(await openService({ config, cluster: this.cluster, launcher, log: silentLog }))
+    const open = parts.move()
+    return { ...service, [Symbol.asyncDispose]: () => open.disposeAsync() }
   }
 
   /** A worker as `up` starts it; resolves when it says that it is ready, rejects with its words when it ends before. */

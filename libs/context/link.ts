@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { chownSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,6 +15,7 @@ import {
 import { buildHostEntry } from './bundle.ts'
 import { LauncherGoneError, LevelUnavailableError } from './errors.ts'
 import { FramedSocket } from './framed-socket.ts'
+import { ContextListener } from './listener.ts'
 import { PRLIMIT, UNSHARE } from './levels/tools.ts'
 import { PROCESSES } from './levels/walls.ts'
 import { FromLauncherSchema } from './schemas.ts'
@@ -26,7 +28,7 @@ const MAIN = fileURLToPath(new URL('../../services/launcher/main.ts', import.met
 /** What a launcher is fixed to for its life. */
 export interface LauncherOptions {
   level: Level
-  /** A directory of the worker's, 0700: the socket that contexts are connected to lies in it. Must exist. */
+  /** A directory, 0700, of whoever calls this: the socket that contexts are connected to lies in it. Must exist. */
   runtimeDir: string
   /** The sidecar's socket for this agent type. Without it contexts have no broker. */
   brokerSocket?: string
@@ -58,6 +60,8 @@ export interface ContextHandler {
 export class LauncherLink implements AsyncDisposable {
   readonly level: Level
   readonly contextSocket: string
+  /** Where the contexts that it starts arrive. */
+  readonly listener: ContextListener
   readonly #child: ChildProcess
   readonly #channel: FramedSocket
   readonly #handlers = new Map<string, ContextHandler>()
@@ -66,10 +70,11 @@ export class LauncherLink implements AsyncDisposable {
   #alive: NodeJS.Timeout | undefined
   isClosed = false
 
-  private constructor(child: ChildProcess, config: LauncherConfig) {
+  private constructor(child: ChildProcess, config: LauncherConfig, listener: ContextListener) {
     this.#child = child
     this.level = config.level
     this.contextSocket = config.contextSocket
+    this.listener = listener
     this.#channel = new FramedSocket(child.stdio[CONTROL_FD] as Socket, TRUSTED_FRAME_BYTES, {
       message: (message) => this.#take(FromLauncherSchema.parse(message)),
       close: (error) => this.#close(error),
@@ -92,7 +97,12 @@ export class LauncherLink implements AsyncDisposable {
       ...(permissionModel === false ? { permissionModel } : {}),
       ...(await threadsConfig(options)),
     }
-    const link = new LauncherLink(spawnLauncher(level, options.main), config)
+    // Before this process gives up its rights: a launcher that connects as root must find the socket where it was made,
+    // in a directory that nobody who has given up his can write to.
+    const listener = await ContextListener.open(contextSocket)
+    // Threads connect themselves, as whom their host runs.
+    if (config.hostUid !== undefined) chownSync(contextSocket, config.hostUid, config.hostGid!)
+    const link = new LauncherLink(spawnLauncher(level, options.main), config, listener)
     try {
       await link.opened
     } catch (error) {
@@ -154,6 +164,7 @@ export class LauncherLink implements AsyncDisposable {
     clearInterval(this.#alive)
     this.#channel.destroy()
     if (this.#child.exitCode === null && this.#child.signalCode === null) await once(this.#child, 'exit')
+    await this.listener[Symbol.asyncDispose]()
   }
 }
 

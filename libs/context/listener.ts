@@ -13,20 +13,18 @@ export interface Arrival {
 /** The worker's socket for contexts: the launcher connects here and says for which context. */
 export class ContextListener implements AsyncDisposable {
   readonly #server: Server
-  readonly #path: string
   readonly #expected = new Map<string, (arrival: Arrival) => void>()
   readonly #sockets = new Set<Socket>()
 
-  private constructor(server: Server, path: string) {
+  private constructor(server: Server) {
     this.#server = server
-    this.#path = path
     server.on('connection', (socket: Socket) => this.#greet(socket))
   }
 
   static async open(path: string): Promise<ContextListener> {
     rmSync(path, { force: true })
     const server = createServer()
-    const listener = new ContextListener(server, path)
+    const listener = new ContextListener(server)
     server.listen(path)
     await once(server, 'listening')
     return listener
@@ -76,6 +74,5 @@ export class ContextListener implements AsyncDisposable {
       this.#server.close()
       await once(this.#server, 'close')
     }
-    rmSync(this.#path, { force: true })
   }
 }

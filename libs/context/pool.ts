@@ -5,7 +5,6 @@ import type { Bundle } from './bundle.ts'
 import { Context, type ContextLimits, type ContextOptions } from './context.ts'
 import { AgentLoadError, ContextStartError, LauncherGoneError } from './errors.ts'
 import type { LauncherLink } from './link.ts'
-import { ContextListener } from './listener.ts'
 import type { SparePolicy } from './spare-sizing.ts'
 
 /** What a pool is made of. */
@@ -55,7 +54,6 @@ const PATIENCE = 3
 export class ContextPool implements AsyncDisposable {
   readonly #options: ContextOptions
   readonly #pool: PoolOptions
-  readonly #listener: ContextListener
   /** By age, the oldest first; when they were ready. */
   readonly #spares = new Map<Context, number>()
   readonly #active = new Set<Context>()
@@ -68,19 +66,18 @@ export class ContextPool implements AsyncDisposable {
   readonly #tending: NodeJS.Timeout
   readonly #now: () => number
 
-  private constructor(pool: PoolOptions, listener: ContextListener) {
+  private constructor(pool: PoolOptions) {
     this.#pool = pool
     this.#now = pool.now ?? (() => performance.now())
-    this.#listener = listener
     const { launcher, bundle, limits, permissions = [], log } = pool
-    this.#options = { launcher, listener, bundle, limits, permissions, log }
+    this.#options = { launcher, listener: launcher.listener, bundle, limits, permissions, log }
     void launcher.closed.then(() => this.#refuseAll(new LauncherGoneError()))
     this.#tending = setInterval(() => this.#tend(), TEND_MS).unref()
   }
 
   /** Opens the pool and begins to start spares. */
   static async open(options: PoolOptions): Promise<ContextPool> {
-    const pool = new ContextPool(options, await ContextListener.open(options.launcher.contextSocket))
+    const pool = new ContextPool(options)
     pool.#fill()
     return pool
   }
@@ -262,7 +259,7 @@ export class ContextPool implements AsyncDisposable {
     for (const waiter of this.#waiters.splice(0)) waiter.reject(error)
   }
 
-  /** Ends every context and closes the socket. */
+  /** Ends every context. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new Error('the pool is closed'))
     clearTimeout(this.#soon)
@@ -271,6 +268,5 @@ export class ContextPool implements AsyncDisposable {
     await Promise.all(this.#starts)
     const all = [...this.#spares.keys(), ...this.#active]
     await Promise.all(all.map((context) => context[Symbol.asyncDispose]()))
-    await this.#listener[Symbol.asyncDispose]()
   }
 }

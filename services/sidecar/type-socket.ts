@@ -1,4 +1,4 @@
-import { chmod, mkdir, rm } from 'node:fs/promises'
+import { chmod, mkdir, rm, stat } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { dirname, join } from 'node:path'
 import { ConfigError } from '#lib/runtime'
@@ -20,8 +20,8 @@ export class TypeSocket implements AsyncDisposable {
   }
 
   /**
-   * Listens on `<folder>/<agent type>/sidecar.sock`, in a directory that only its owner enters.
-   * @throws ConfigError when the path is too long
+   * Listens on `<folder>/<agent type>/sidecar.sock`. Whoever made that directory says by its owner, group and mode who
+   * enters; one that is not there is made for us alone. @throws ConfigError when the path is too long, or everybody enters
    */
   static async open(
     folder: string,
@@ -30,13 +30,13 @@ export class TypeSocket implements AsyncDisposable {
   ): Promise<TypeSocket> {
     const path = socketPath(folder, agentType)
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-    await chmod(dirname(path), 0o700)
+    await refuseOpenDirectory(dirname(path))
     await rm(path, { force: true })
     const socket = new TypeSocket(accept)
     await new Promise<void>((resolve, reject) => {
       socket.#server.once('error', reject).listen({ path, backlog: 511 }, resolve)
     })
-    await chmod(path, 0o600)
+    await chmod(path, 0o660)
     return socket
   }
 
@@ -46,6 +46,11 @@ export class TypeSocket implements AsyncDisposable {
     for (const socket of this.#open) socket.destroy()
     await closed
   }
+}
+
+async function refuseOpenDirectory(path: string): Promise<void> {
+  if (((await stat(path)).mode & 0o007) === 0) return
+  throw new ConfigError([`TB_SOCKET_DIR: everybody may enter ${path}; expected a mode such as 0700`])
 }
 
 /** Where the sidecar listens for an agent type. @throws ConfigError when no unix socket can have that path */

@@ -19,6 +19,14 @@ export const Config = z.object({
   publicKeyFile: z.string(),
   /** A folder for this worker's sockets; its path is short (a socket's is under 107 bytes). */
   runtimeDir: z.string(),
+  /** Whom it becomes, for good, once its launcher runs; groups are numbers with commas. Absent: it stays who it is. */
+  runAs: z
+    .object({
+      uid: z.coerce.number().int().positive(),
+      gid: z.coerce.number().int().positive(),
+      groups: z.string().default(''),
+    })
+    .optional(),
   /** Attempts at once in this process. Default: `max-concurrency`, at most 16. */
   slots: z.coerce.number().int().positive().optional(),
   /**

@@ -4,16 +4,18 @@ import {
   bundleAgent,
   ContextPool,
   fixedSpares,
+  type LauncherLink,
   type LoadEvents,
   openLauncher,
   type SparePolicy,
   SpareSizing,
 } from '#lib/context'
-import type { Level, Log } from '#lib/runtime'
+import { type Level, type Log, PermanentError } from '#lib/runtime'
 import type { Config } from './config.ts'
 
 /** Console output of one attempt, and as much again of its log lines, progress and emitted values, bytes. */
 const OUTPUT_BYTES = 2 ** 20
+const DEFAULT_SLOTS = 16
 const GRACE_MS = 500
 const LOAD_TIMEOUT_MS = 10_000
 /** A frozen worker's attempts are over before its locks are, so that no job ever runs twice at once. */
@@ -24,36 +26,56 @@ export interface PoolParts {
   config: Config
   cluster: Cluster
   type: AgentType
+  launcher: LauncherLink
   slots: number
   loads: LoadEvents
   log: Log
 }
 
-/** Bundles the agent, and opens the launcher and the pool of its contexts. */
+/**
+ * Starts the launcher, which keeps the rights that this process gives up next: so before anything else, and with
+ * nothing read but our own code. It is told all that it will ever know of the host.
+ */
+export async function openServiceLauncher(config: Config, cluster: Cluster): Promise<LauncherLink> {
+  const { sidecarSocket: brokerSocket, runtimeDir, runAs } = config
+  const type = agentTypeOf(cluster, config)
+  const slots = slotsOf(type, config)
+  return openLauncher({
+    level: type.isolation,
+    runtimeDir,
+    entry: await buildChildEntry(),
+    maxContexts: maxContexts(slots, sparePolicy(config, type.isolation, slots)),
+    aliveTimeoutMs: Math.floor(config.lockMs * FROZEN_PER_LOCK),
+    ...(brokerSocket ? { brokerSocket } : {}),
+    ...(runAs ? { hostUid: runAs.uid, hostGid: runAs.gid } : {}),
+  })
+}
+
+/** The agent type that the configuration names, at the level that holds here. @throws PermanentError when there is none */
+export function agentTypeOf(cluster: Cluster, config: Config): AgentType {
+  const type = Object.hasOwn(cluster.agents, config.agentType) ? cluster.agents[config.agentType] : undefined
+  if (!type) throw new PermanentError(`the cluster file has no agent type "${config.agentType}"`)
+  return config.isolation ? { ...type, isolation: config.isolation } : type
+}
+
+/** Attempts at once in this process. */
+export const slotsOf = (type: AgentType, config: Config) =>
+  Math.min(type.maxConcurrency, config.slots ?? DEFAULT_SLOTS)
+
+const maxContexts = (slots: number, spares: SparePolicy) => slots + spares.most + 1
+
+/** Bundles the agent, and opens the pool of its contexts. */
 export async function openPool(
-  { config, cluster, type, slots, loads, log }: PoolParts,
+  { config, cluster, type, launcher, slots, loads, log }: PoolParts,
   parts: AsyncDisposableStack,
 ) {
   const { handler: file, system, isolation: level, permissions, timeoutMs } = type
-  const { sidecarSocket: brokerSocket, runtimeDir } = config
   const bundle = await bundleAgent({
     root: cluster.root,
     ...(file ? { file } : {}),
     ...(system ? { system } : {}),
   })
-  const entry = await buildChildEntry()
   const spares = sparePolicy(config, level, slots)
-  const maxContexts = slots + spares.most + 1
-  const launcher = parts.use(
-    await openLauncher({
-      level,
-      runtimeDir,
-      entry,
-      maxContexts,
-      aliveTimeoutMs: Math.floor(config.lockMs * FROZEN_PER_LOCK),
-      ...(brokerSocket ? { brokerSocket } : {}),
-    }),
-  )
   const limits = {
     memoryBytes: type.memoryLimitBytes,
     timeoutMs,
@@ -67,11 +89,11 @@ export async function openPool(
     limits,
     permissions,
     spares,
-    maxContexts,
+    maxContexts: maxContexts(slots, spares),
     loads,
     log,
   })
-  return { pool: parts.use(pool), bundleHash: bundle.hash, launcherGone: launcher.closed }
+  return { pool: parts.use(pool), bundleHash: bundle.hash }
 }
 
 function sparePolicy({ spares, spareMemoryBytes }: Config, level: Level, slots: number): SparePolicy {

@@ -1,5 +1,5 @@
 import { type AgentType, type Cluster } from '#lib/cluster'
-import type { ContextPool } from '#lib/context'
+import type { ContextPool, LauncherLink } from '#lib/context'
 import {
   openQueue,
   openRedis,
@@ -10,7 +10,7 @@ import {
   setMaxConcurrency,
   verifyJob,
 } from '#lib/queue'
-import { type Level, type Log, PermanentError, readCredential } from '#lib/runtime'
+import { type Level, type Log, readCredential } from '#lib/runtime'
 import type { Redis } from 'ioredis'
 import { relative } from 'node:path'
 import { alertOfStart, openAlerts, type RaiseAlert } from './alerts.ts'
@@ -21,12 +21,10 @@ import { openHandlers } from './handlers.ts'
 import { openHeartbeat } from './heartbeat.ts'
 import { openLoadWatch } from './load-watch.ts'
 import { noMemory, openMemory } from './memory.ts'
-import { openPool } from './pool.ts'
+import { agentTypeOf, openPool, slotsOf } from './pool.ts'
 import { noSidecar, openSidecarClient } from './sidecar-client.ts'
 import { nobody, openSuspicion } from './suspicion.ts'
 import { Worker, type WorkerOptions } from './worker.ts'
-
-const DEFAULT_SLOTS = 16
 
 /** A worker that serves its queue. Disposing it drains and gives everything back. */
 export interface Service extends AsyncDisposable {
@@ -39,29 +37,34 @@ export interface Service extends AsyncDisposable {
 export interface ServiceOptions {
   config: Config
   cluster: Cluster
+  /** From {@link openServiceLauncher}; it is the service's from here on. */
+  launcher: Promise<LauncherLink>
   log: Log
 }
 
 /** Opens all parts of a worker in order of need; what was opened is disposed when a later part fails. */
-export async function openService({ config, cluster, log }: ServiceOptions): Promise<Service> {
+export async function openService(options: ServiceOptions): Promise<Service> {
+  const { config, cluster, log } = options
   await using parts = new AsyncDisposableStack()
+  parts.defer(async () => (await options.launcher.catch(() => undefined))?.[Symbol.asyncDispose]())
   const type = agentTypeOf(cluster, config)
   const scope = { cluster: cluster.name, environment: cluster.environment }
   const queue = queueOf(scope, type.name)
   const redis = parts.adopt(await openRedis(config.redis, 'worker', { log }), (redis) => redis.disconnect())
   const raise = openAlerts(redis, queue, log)
-  const slots = Math.min(type.maxConcurrency, config.slots ?? DEFAULT_SLOTS)
+  const slots = slotsOf(type, config)
   const opening = { config, type, queue, redis, slots, log }
   try {
     const loads = parts.use(openLoadWatch({ ...opening, scope, raise }))
-    const { pool, bundleHash, launcherGone } = await openPool({ ...opening, cluster, loads }, parts)
+    const launcher = await options.launcher
+    const { pool, bundleHash } = await openPool({ ...opening, cluster, launcher, loads }, parts)
     await publish({ ...opening, cluster, bundleHash }, await describe(pool, cluster, type))
     const cancels = parts.adopt(await openRedis(config.redis, 'worker', { log }), (redis) =>
       redis.disconnect(),
     )
     const worker = parts.use(await Worker.open(workerOptions({ ...opening, cancels, pool }, parts)))
     parts.use(openHeartbeat({ ...opening, worker, pool, level: type.isolation }))
-    return serviceOf(parts.move(), { slots, level: type.isolation, launcherGone, raise })
+    return serviceOf(parts.move(), { slots, level: type.isolation, launcherGone: launcher.closed, raise })
   } catch (error) {
     await alertOfStart(raise, error)
     throw error
@@ -93,12 +96,6 @@ async function describe(pool: ContextPool, { root }: Cluster, { name, handler }:
   return await pool.describe().catch((cause: unknown) => {
     throw new HandlerError(name, file, cause)
   })
-}
-
-function agentTypeOf(cluster: Cluster, config: Config): AgentType {
-  const type = Object.hasOwn(cluster.agents, config.agentType) ? cluster.agents[config.agentType] : undefined
-  if (!type) throw new PermanentError(`the cluster file has no agent type "${config.agentType}"`)
-  return config.isolation ? { ...type, isolation: config.isolation } : type
 }
 
 interface Opening {

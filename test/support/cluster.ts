@@ -29,11 +29,17 @@ export interface TestCluster extends AsyncDisposable {
 
 /** Starts `up`, detached from the test's own group. Rejects with what it said when it ends before it is ready. */
 export async function startCluster(
-  options: { cluster?: string; data?: string; args?: string[]; env?: NodeJS.ProcessEnv } = {},
+  options: {
+    checkout?: string
+    cluster?: string
+    data?: string
+    args?: string[]
+    env?: NodeJS.ProcessEnv
+  } = {},
 ): Promise<TestCluster> {
   const directory = temporaryDirectory()
   const data = options.data ?? join(directory.path, 'data')
-  const command = join(ROOT, 'services/cli/threadbound.mjs')
+  const command = join(options.checkout ?? ROOT, 'services/cli/threadbound.mjs')
   const flags = ['--cluster', options.cluster ?? DEMO_CLUSTER, '--data', data, '--port', '0', '--json']
   const child = spawn(process.execPath, [command, 'up', ...flags, ...(options.args ?? [])], {
     env: { ...process.env, ...options.env },

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Client } from 'pg'
 import { Credentials } from '../../services/dev/up/credentials.ts'
 import { makeDirectories } from '../../services/dev/up/directories.ts'
+import { sharedOwnership } from '../../services/dev/up/ownership.ts'
 import { preparePostgres } from '../../services/dev/up/postgres.ts'
 import { Supervisor } from '../../services/dev/supervision/index.ts'
 import { temporaryDirectory } from './directory.ts'
@@ -25,7 +26,8 @@ export async function startPostgres(): Promise<TestPostgres> {
     runtimeDir: directories.runtime,
     say: () => {},
   })
-  const server = await preparePostgres(directories, new Credentials(directories.data))
+  const credentials = new Credentials(directories.data)
+  const server = await preparePostgres({ directories, credentials, ownership: sharedOwnership })
   await supervisor.start(server.spec)
   const password = readFileSync(server.superuser.passwordFile, 'utf8')
   return {

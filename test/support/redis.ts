@@ -5,6 +5,7 @@ import type { RedisUser } from '#lib/queue'
 import { hashCredential } from '#lib/runtime'
 import { Credentials } from '../../services/dev/up/credentials.ts'
 import { makeDirectories } from '../../services/dev/up/directories.ts'
+import { sharedOwnership } from '../../services/dev/up/ownership.ts'
 import { redisService } from '../../services/dev/up/redis.ts'
 import { Supervisor } from '../../services/dev/supervision/index.ts'
 import { temporaryDirectory } from './directory.ts'
@@ -35,7 +36,10 @@ export async function startRedis(): Promise<TestRedis> {
   })
   const credentials = new Credentials(directories.data)
   const scope = { cluster: 'demo', environment: 'dev' }
-  const { spec, accounts } = redisService(directories, credentials, { scope, agentTypes: TYPES })
+  const { spec, accounts } = redisService(
+    { directories, credentials, ownership: sharedOwnership },
+    { scope, agentTypes: TYPES },
+  )
   const admin = `user admin on #${hashCredential(credentials.read('redis-admin'))} ~* &* +@all\n`
   appendFileSync(join(directories.data, 'credentials/redis-acl'), admin)
   await supervisor.start(spec)

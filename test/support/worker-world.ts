@@ -21,6 +21,7 @@ import {
 } from '#lib/queue'
 import { configToEnv, silentLog } from '#lib/runtime'
 import { type Config, Config as ConfigSchema } from '../../services/worker/config.ts'
+import { openServiceLauncher } from '../../services/worker/pool.ts'
 import { openService, type Service } from '../../services/worker/service.ts'
 import { descendants } from './cluster.ts'
 import { walled } from './contexts.ts'
@@ -90,7 +91,8 @@ export class WorkerWorld implements AsyncDisposable {
   /** A worker in this process. */
   async openWorker(agentType: string, more: Partial<Config> = {}): Promise<Service> {
     const config = ConfigSchema.parse(this.#config(agentType, more))
-    return await openService({ config, cluster: this.cluster, log: silentLog })
+    const launcher = openServiceLauncher(config, this.cluster)
+    return await openService({ config, cluster: this.cluster, launcher, log: silentLog })
   }
 
   /** A worker as `up` starts it; resolves when it says that it is ready, rejects with its words when it ends before. */

@@ -12,6 +12,9 @@ const FIRST = 1_879_048_192
 const LAST = 2_147_483_646
 const BLOCK = 256
 
+/** The last ones of the range are our own services': no context ever has one. */
+const SERVICE_UIDS = 64 * BLOCK
+
 /** Uids `first` to `last`, as far as this user namespace maps them. */
 export interface UidRange {
   first: number
@@ -19,11 +22,24 @@ export interface UidRange {
 }
 
 /** The range for contexts on this host, or undefined where the map holds none. */
-export function contextUidRange(uidMap = readFileSync('/proc/self/uid_map', 'utf8')): UidRange | undefined {
+export function contextUidRange(uidMap?: string): UidRange | undefined {
+  const range = ownRange(uidMap)
+  return range && { first: range.first, last: range.last - SERVICE_UIDS }
+}
+
+/** The range for our own services, beside that for contexts; undefined where the map holds none. */
+export function serviceUidRange(uidMap?: string): UidRange | undefined {
+  const range = ownRange(uidMap)
+  return range && { first: range.last - SERVICE_UIDS + 1, last: range.last }
+}
+
+/** What no user of a host has. */
+function ownRange(uidMap = readFileSync('/proc/self/uid_map', 'utf8')): UidRange | undefined {
   for (const line of uidMap.trim().split('\n')) {
     const [inside, , length] = line.trim().split(/\s+/).map(Number)
     const last = inside! + length! - 1
-    if (inside! <= FIRST && last >= FIRST + BLOCK) return { first: FIRST, last: Math.min(last, LAST) }
+    if (inside! <= FIRST && last >= FIRST + SERVICE_UIDS + BLOCK)
+      return { first: FIRST, last: Math.min(last, LAST) }
     if (inside! <= 65_536 && last >= 131_072) return { first: 65_536, last: Math.min(last, LAST) }
   }
   return undefined

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { upCommand } from '../commands/up.ts'
+import { upCommand, upEnvironment } from '../commands/up.ts'
 import { CommandError } from '../errors.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
@@ -27,8 +27,9 @@ export class DemoCluster implements AsyncDisposable {
     for (const signal of SIGNALS) process.on(signal, this.#forward)
     this.data = mkdtempSync(join(tmpdir(), 'threadbound-demo-'))
     // the supervisor sees the end of our pipe when we are killed, and stops
-    this.#child = spawn(process.execPath, upCommand({ ...options, data: this.data, port: '0', json: true }), {
-      env: { ...process.env, TB_SUPERVISED: '1' },
+    const [program, ...args] = upCommand({ ...options, data: this.data, port: '0', json: true })
+    this.#child = spawn(program, args, {
+      env: { ...upEnvironment(), TB_SUPERVISED: '1' },
       stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
       detached: true,
     })

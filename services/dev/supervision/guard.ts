@@ -20,8 +20,8 @@ export class Guard implements AsyncDisposable {
     this.#input.on('error', () => {})
   }
 
-  /** `graceSeconds`: how long services that watch their own pipe get to drain. `directory` is removed at the end. */
-  static open(options: { graceSeconds: number; directory?: string }): Guard {
+  /** `graceSeconds`: how long services that watch their own pipe get to drain. `directories` are removed at the end. */
+  static open(options: { graceSeconds: number; directories: string[] }): Guard {
     const args = [SCRIPT, String(options.graceSeconds * TENTHS)]
     const child = spawn('/bin/sh', args, {
       cwd: '/',
@@ -32,7 +32,7 @@ export class Guard implements AsyncDisposable {
     child.on('error', () => {})
     child.unref()
     const guard = new Guard(child)
-    if (options.directory) guard.#tell(`dir ${options.directory}`)
+    for (const directory of options.directories) guard.#tell(`dir ${directory}`)
     return guard
   }
 

@@ -2,9 +2,17 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
+import { SETPRIV } from '#lib/context'
 
 /** What a service announced when it was ready: `url`, for example. */
 export type Facts = Record<string, unknown>
+
+/** A user, and the groups that it is in beside its own. */
+export interface RunAs {
+  uid: number
+  gid: number
+  groups?: number[]
+}
 
 /** One start of a program: everything that may differ from one start to the next. */
 export interface Launch {
@@ -14,7 +22,7 @@ export interface Launch {
   /** The whole environment. */
   env: Record<string, string>
   /** Whom it runs as; the supervisor's own user when absent. */
-  user?: { uid: number; gid: number } | undefined
+  user?: RunAs | undefined
   /** Descriptors that become 3 and up in place of the readiness pipe. The launch closes none of them. */
   descriptors?: number[] | undefined
 }
@@ -33,16 +41,23 @@ export interface Launched {
  * Descriptor 3 is a pipe to the supervisor unless `descriptors` are given; its end tells a service that the supervisor is gone.
  */
 export function launch(what: Launch, logFd: number): Launched {
-  const child = spawn(what.command, what.args, {
+  const [command, ...args] = [...(what.user ? becoming(what.user) : []), what.command, ...what.args]
+  const child = spawn(command!, args, {
     cwd: '/',
     env: what.env,
     detached: true,
     stdio: ['ignore', logFd, logFd, ...(what.descriptors ?? (['pipe'] as const))],
-    ...what.user,
   })
   const exited = untilExit(child)
   if (child.pid === undefined) return { pid: 0, announced: Promise.withResolvers<Facts>().promise, exited }
   return { pid: child.pid, announced: untilAnnounced(child.stdio[3]), exited }
+}
+
+/** For good: no capability, none to be gained by what it runs. */
+function becoming({ uid, gid, groups = [] }: RunAs): string[] {
+  const inGroups = groups.length > 0 ? `--groups=${groups.join(',')}` : '--clear-groups'
+  const forGood = ['--no-new-privs', '--bounding-set=-all', '--inh-caps=-all']
+  return [SETPRIV, `--reuid=${uid}`, `--regid=${gid}`, inGroups, ...forGood]
 }
 
 async function untilExit(child: ChildProcess): Promise<string> {

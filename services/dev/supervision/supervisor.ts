@@ -16,6 +16,8 @@ export interface SupervisorOptions {
   logDir: string
   /** Removed when the supervisor ends, however it ends. */
   runtimeDir?: string
+  /** Removed when no process is left, however the supervisor ends: what says that it has some. */
+  claim?: string | undefined
   say: (line: string) => void
   /** How long services may drain when the supervisor itself was killed. Default 5 s. */
   orphanGraceSeconds?: number
@@ -36,7 +38,7 @@ export class Supervisor implements AsyncDisposable {
     this.#options = options
     this.#guard = Guard.open({
       graceSeconds: options.orphanGraceSeconds ?? 5,
-      ...(options.runtimeDir ? { directory: options.runtimeDir } : {}),
+      directories: [options.runtimeDir, options.claim].filter((path) => path !== undefined),
     })
   }
 
@@ -88,6 +90,7 @@ export class Supervisor implements AsyncDisposable {
       await Promise.all(together.map(({ managed }) => managed[Symbol.asyncDispose]()))
     }
     await this.#guard[Symbol.asyncDispose]()
-    if (this.#options.runtimeDir) rmSync(this.#options.runtimeDir, { recursive: true, force: true })
+    for (const path of [this.#options.runtimeDir, this.#options.claim])
+      if (path) rmSync(path, { recursive: true, force: true })
   }
 }

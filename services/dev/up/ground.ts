@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { type NodeService, nodeService } from './node-service.ts'
+import { privateDirectory } from './directories.ts'
 import { portFor } from './ports.ts'
 import { preparePostgres, type PostgresServer } from './postgres.ts'
 import { seedDatabases } from './postgres-seed.ts'
@@ -39,13 +40,8 @@ export async function startGround(stage: Stage): Promise<Ground> {
   return { redis, standIns, postgres, models, ...traces }
 }
 
-async function startRedis({
-  cluster,
-  credentials,
-  directories,
-  supervisor,
-  say,
-}: Stage): Promise<RedisAccounts> {
+async function startRedis(stage: Stage): Promise<RedisAccounts> {
+  const { cluster, credentials, supervisor, say } = stage
   const url = process.env['REDIS_URL']
   if (url) {
     const outside = await outsideRedis(url, credentials)
@@ -54,14 +50,14 @@ async function startRedis({
   }
   const scope = { cluster: cluster.name, environment: cluster.environment }
   const users = { scope, agentTypes: Object.values(cluster.agents) }
-  const { spec, accounts } = redisService(directories, credentials, users)
+  const { spec, accounts } = redisService(stage, users)
   await supervisor.start(spec)
   say('redis ready')
   return accounts
 }
 
 async function startPostgres(stage: Stage, { databases }: StandIns): Promise<PostgresServer> {
-  const server = await preparePostgres(stage.directories, stage.credentials)
+  const server = await preparePostgres(stage)
   await stage.supervisor.start(server.spec)
   await seedDatabases(server, databases, stage.cluster.root)
   stage.say('postgres ready')
@@ -72,22 +68,35 @@ async function startTraces(stage: Stage): Promise<{ telemetry: Telemetry; traces
   const endpoint = process.env['OTEL_EXPORTER_OTLP_ENDPOINT']
   if (endpoint) return { telemetry: { endpoint }, tracesUrl: undefined }
   const tokenFile = stage.credentials.file('telemetry-token')
-  const databaseFile = join(stage.directories.data, 'traces.sqlite')
+  const { ownership, directories } = stage
+  const folder = ownership.lend('traces', privateDirectory(directories.data, 'traces'))
+  const databaseFile = join(folder, 'traces.sqlite')
   const tracesUrl = await startHelper(stage, {
     name: 'traces',
     folder: 'dev/traces',
     stopPhase: STOP_PHASE.traces,
-    config: (previous) => ({ port: portFor(previous, 0), databaseFile, tokenFile }),
+    user: ownership.userOf('traces'),
+    config: (previous) => ({
+      port: portFor(previous, 0),
+      databaseFile,
+      tokenFile: ownership.give('traces', tokenFile),
+    }),
   })
   return { telemetry: { endpoint: tracesUrl, tokenFile }, tracesUrl }
 }
 
 function startModels(stage: Stage, keysFile: string): Promise<string> {
+  const { ownership, cluster } = stage
   return startHelper(stage, {
     name: 'models',
     folder: 'dev/models',
     stopPhase: STOP_PHASE.models,
-    config: (previous) => ({ port: portFor(previous, 0), keysFile, environment: stage.cluster.environment }),
+    user: ownership.userOf('models'),
+    config: (previous) => ({
+      port: portFor(previous, 0),
+      keysFile: ownership.give('models', keysFile),
+      environment: cluster.environment,
+    }),
   })
 }
 

@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Cluster, levelFault, loadCluster } from '#lib/cluster'
 import { type Level, onDispose, PermanentError } from '#lib/runtime'
@@ -7,6 +8,15 @@ import { lockData } from './data-lock.ts'
 import { makeDirectories, privateDirectory } from './directories.ts'
 import { checkLevels } from './host-levels.ts'
 import type { UpOptions } from './options.ts'
+import {
+  checkPrivateMounts,
+  type Ownership,
+  SeparateOwnership,
+  sharedOwnership,
+  whoRunsAsWhom,
+} from './ownership.ts'
+import { arrangeMounts } from './private-mounts.ts'
+import { ServiceUsers } from './service-users.ts'
 import { startCluster } from './start-cluster.ts'
 import { type UpState, writeState } from './state-file.ts'
 
@@ -36,16 +46,40 @@ export async function openCluster(
   await using stack = new AsyncDisposableStack()
   stack.use(lockData(privateDirectory(options.data)))
   const directories = makeDirectories(options.data)
-  const supervisor = stack.use(
-    Supervisor.open({ logDir: join(directories.data, 'logs'), runtimeDir: directories.runtime, say }),
-  )
+  const ownership = openOwnership(cluster, options)
+  say(whoRunsAsWhom(ownership))
+  const { claim } = ownership
+  const logDir = join(directories.data, 'logs')
+  const supervisor = stack.use(Supervisor.open({ logDir, runtimeDir: directories.runtime, claim, say }))
   killAtExit(supervisor, stack)
   stopEarly(supervisor, signal)
   const credentials = new Credentials(directories.data)
-  const state = await startCluster({ cluster, options, supervisor, credentials, directories, say })
+  const state = await startCluster({
+    cluster,
+    options,
+    supervisor,
+    credentials,
+    directories,
+    ownership,
+    say,
+  })
   stack.use(writeState(directories.data, state))
   const running = stack.move()
   return { state, [Symbol.asyncDispose]: () => running.disposeAsync() }
+}
+
+/** A user for each service where we are root. @throws NotApartError, NoServiceUidsError */
+function openOwnership(cluster: Cluster, { data, hostMounts }: UpOptions): Ownership {
+  if (process.platform !== 'linux' || process.getuid!() !== 0) return sharedOwnership
+  checkPrivateMounts(hostMounts)
+  arrangeMounts({ clusterRoot: cluster.root, data: realpathSync(data) })
+  const users = ServiceUsers.claim(Object.keys(cluster.agents))
+  return SeparateOwnership.open(users, filesOf(cluster))
+}
+
+/** What services read of what is not ours. */
+function filesOf({ agents }: Cluster): string[] {
+  return Object.values(agents).flatMap(({ handler }) => handler ?? [])
 }
 
 /** A second signal ends the process at once: then every group is killed on the way out. */

@@ -14,6 +14,8 @@ export interface UpOptions {
   isolation?: Level | undefined
   /** Print the ready line as JSON on stdout. */
   json: boolean
+  /** The mount namespace that the command was called in, when it has left that for one of its own. */
+  hostMounts?: string | undefined
 }
 
 const PORT = 'expected a number from 0 to 65534'
@@ -27,6 +29,7 @@ const Options = z.object({
     .refine((port) => port <= 65_534, PORT),
   isolation: Level.optional(),
   json: z.boolean().default(false),
+  'host-mounts': z.string().optional(),
 })
 
 /** An option of `up` is missing or wrong. */
@@ -46,8 +49,10 @@ export function readUpOptions(args: string[]): UpOptions {
     port: text,
     isolation: text,
     json: { type: 'boolean' },
+    'host-mounts': text,
   } as const
   const parsed = Options.safeParse(parseArgs({ args, options, strict: true }).values)
   if (!parsed.success) throw new UpOptionsError(parsed.error)
-  return parsed.data
+  const { 'host-mounts': hostMounts, ...rest } = parsed.data
+  return { ...rest, hostMounts }
 }

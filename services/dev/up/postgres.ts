@@ -1,13 +1,13 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, existsSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Client } from 'pg'
 import { PermanentError } from '#lib/runtime'
 import type { Launch, SupervisedSpec } from '../supervision/index.ts'
-import type { Credentials } from './credentials.ts'
-import { type Directories, privateDirectory } from './directories.ts'
+import { privateDirectory } from './directories.ts'
 import { findPostgresProgram } from './find-program.ts'
+import type { Stage } from './stage.ts'
 import { STOP_PHASE } from './stop-phases.ts'
 
 /** The superuser of a Postgres of our own. */
@@ -35,16 +35,19 @@ export class InitdbError extends PermanentError {
 /**
  * A Postgres of our own: unix socket only, every user with a password. Initialised on first use.
  * Where we are root it runs as another user, who may not be able to enter the folders above the data directory:
- * it is given that directory as an open descriptor, so the place does not matter.
+ * it is given that directory as an open descriptor, so the place does not matter. Its clients are in a group of theirs.
  */
-export async function preparePostgres(
-  directories: Directories,
-  credentials: Credentials,
-): Promise<PostgresServer> {
+export async function preparePostgres({
+  directories,
+  credentials,
+  ownership,
+}: Pick<Stage, 'directories' | 'credentials' | 'ownership'>): Promise<PostgresServer> {
   const user = unprivilegedUser()
   const directory = privateDirectory(directories.data, 'postgres')
   const socketDirectory = privateDirectory(directories.runtime, 'postgres')
-  if (user) for (const path of [directory, socketDirectory]) chownSync(path, user.uid, user.gid)
+  if (user) chownSync(directory, user.uid, user.gid)
+  if (user) chownSync(socketDirectory, user.uid, ownership.userOf('postgres')?.gid ?? user.gid)
+  chmodSync(socketDirectory, 0o750)
   const place = user
     ? { user, dataDirectory: DESCRIPTOR, descriptors: [openSync(directory, 'r')] }
     : { user, dataDirectory: directory, descriptors: undefined }

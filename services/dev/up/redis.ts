@@ -2,9 +2,9 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { redisAcl, type RedisAclOptions, type RedisUser } from '#lib/queue'
 import type { SupervisedSpec } from '../supervision/index.ts'
-import type { Credentials } from './credentials.ts'
-import { type Directories, privateDirectory } from './directories.ts'
+import { privateDirectory } from './directories.ts'
 import { findProgram } from './find-program.ts'
+import type { Stage } from './stage.ts'
 import { STOP_PHASE } from './stop-phases.ts'
 
 /** How a client reaches Redis: what the services' configuration takes. */
@@ -20,21 +20,23 @@ export type RedisAccounts = (user: RedisUser) => RedisAccess
 
 /** A Redis of our own: unix socket only, a user for each service, append-only file in the data directory, never evicts. */
 export function redisService(
-  { data, runtime }: Directories,
-  credentials: Credentials,
+  { directories, credentials, ownership }: Pick<Stage, 'directories' | 'credentials' | 'ownership'>,
   users: Omit<RedisAclOptions, 'password'>,
 ): { spec: SupervisedSpec; accounts: RedisAccounts } {
-  const socket = join(privateDirectory(runtime, 'redis'), 'redis.sock')
+  const folder = join(directories.runtime, 'redis')
+  ownership.meet(folder, 'redis', 'redis')
+  const socket = join(folder, 'redis.sock')
   const password = (user: RedisUser) => credentials.read(`redis-${user}`)
   const aclFile = credentials.write('redis-acl', redisAcl({ ...users, password }))
-  const directory = privateDirectory(data, 'redis')
+  const directory = ownership.lend('redis', privateDirectory(directories.data, 'redis'))
   const spec: SupervisedSpec = {
     name: 'redis',
     stopPhase: STOP_PHASE.redis,
     launch: () => ({
       command: findProgram('redis-server', 'valkey-server'),
-      args: redisArguments({ socket, aclFile, directory }),
+      args: redisArguments({ socket, aclFile: ownership.give('redis', aclFile), directory }),
       env: {},
+      user: ownership.userOf('redis'),
     }),
     probe: (signal) => pingRedis({ socket, password: password('probe'), signal }),
   }

@@ -1,10 +1,12 @@
-import { chmodSync, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { Cluster } from '#lib/cluster'
 import { type RedisUser, workerUser } from '#lib/queue'
+import { privateDirectory } from './directories.ts'
 import type { Ground } from './ground.ts'
 import { nodeService } from './node-service.ts'
 import { portFor } from './ports.ts'
+import type { ServiceName } from './service-users.ts'
 import { type Stage, urlOf } from './stage.ts'
 import { STOP_PHASE } from './stop-phases.ts'
 import type { DevVault } from './vault.ts'
@@ -27,9 +29,9 @@ export async function startServices(stage: Stage, running: Running) {
   const agentTypes = Object.keys(running.cluster.agents)
   const keys = stage.credentials.apiKeys(agentTypes)
   const { signingKeyFile, publicKeyFile } = stage.credentials.signingKeys()
-  const paths = await startSidecar(stage, running, publicKeyFile)
+  const socketDir = await startSidecar(stage, running, publicKeyFile)
   const producer = await startProducer(stage, running, { signingKeyFile, apiKeysFile: keys.apiKeysFile })
-  const given = { ...paths, producerUrl: producer, publicKeyFile, workerKeyFile: keys.workerKeyFile }
+  const given = { socketDir, producerUrl: producer, publicKeyFile, workerKeyFile: keys.workerKeyFile }
   const [console] = await Promise.all([
     startConsole(stage, running, keys.apiKeysFile),
     ...agentTypes.map((agentType) => startWorker(stage, running, { ...given, agentType })),
@@ -37,106 +39,160 @@ export async function startServices(stage: Stage, running: Running) {
   return { producer, console, apiKeyFile: keys.apiKeyFile }
 }
 
-/** Where workers find the sidecar. */
-interface SidecarPaths {
-  socketDir: string
-  credentialsDir: string
-}
+/** What a worker of this type presents to the sidecar: a file of each of them. */
+const credentialName = (agentType: string) => join('sidecar', agentType)
 
-async function startSidecar(stage: Stage, running: Running, publicKeyFile: string): Promise<SidecarPaths> {
-  const { credentials, directories, say, supervisor } = stage
+/** Gives the folder of the sockets. In each folder below it a worker's user meets the sidecar's, and no other does. */
+async function startSidecar(stage: Stage, running: Running, publicKeyFile: string): Promise<string> {
+  const { credentials, directories, ownership, say, supervisor } = stage
   const socketDir = passableDirectory(directories.runtime, 'sidecar')
-  const credentialsDir = credentials.directory('sidecar')
-  for (const agentType of Object.keys(running.cluster.agents)) credentials.file(join('sidecar', agentType))
-  const auditFile = join(directories.data, 'audit.log')
+  const agentTypes = Object.keys(running.cluster.agents)
+  credentials.directory('sidecar')
+  for (const agentType of agentTypes)
+    ownership.meet(join(socketDir, agentType), 'sidecar', `worker-${agentType}`)
+  const auditFile = ownership.lend('sidecar', existing(join(directories.data, 'audit.log')))
+  const give = (file: string, name?: string) => ownership.give('sidecar', file, name)
+  const config = async () => {
+    const files = agentTypes.map((agentType) =>
+      give(credentials.file(credentialName(agentType)), credentialName(agentType)),
+    )
+    const { roleIdFile, secretIdFile } = await running.vault.login()
+    return {
+      ...common(stage, running, 'sidecar'),
+      socketDir,
+      credentialsDir: dirname(files[0]!),
+      publicKeyFile: give(publicKeyFile),
+      auditFile,
+      vault: {
+        address: running.vault.address,
+        roleIdFile: give(roleIdFile),
+        secretIdFile: give(secretIdFile),
+      },
+    }
+  }
+  const user = ownership.userOf('sidecar')
   await supervisor.start(
-    nodeService({
-      name: 'sidecar',
-      folder: 'sidecar',
-      stopPhase: STOP_PHASE.sidecar,
-      config: async () => ({
-        ...common(running, 'sidecar'),
-        socketDir,
-        credentialsDir,
-        publicKeyFile,
-        auditFile,
-        vault: { address: running.vault.address, ...(await running.vault.login()) },
-      }),
-    }),
+    nodeService({ name: 'sidecar', folder: 'sidecar', stopPhase: STOP_PHASE.sidecar, user, config }),
   )
   say('sidecar ready')
-  return { socketDir, credentialsDir }
+  return socketDir
 }
 
 async function startProducer(
-  { supervisor, options, say }: Stage,
+  stage: Stage,
   running: Running,
   files: { signingKeyFile: string; apiKeysFile: string },
 ): Promise<string> {
+  const { supervisor, options, ownership, say } = stage
   const config = (previous?: object) => ({
-    ...common(running, 'producer'),
-    ...files,
+    ...common(stage, running, 'producer'),
+    signingKeyFile: ownership.give('producer', files.signingKeyFile),
+    apiKeysFile: ownership.give('producer', files.apiKeysFile),
     port: portFor({ ...previous }, options.port),
   })
-  const spec = nodeService({ name: 'producer', folder: 'producer', stopPhase: STOP_PHASE.producer, config })
+  const user = ownership.userOf('producer')
+  const spec = nodeService({
+    name: 'producer',
+    folder: 'producer',
+    stopPhase: STOP_PHASE.producer,
+    user,
+    config,
+  })
   const url = urlOf(await supervisor.start(spec), 'producer')
   say(`producer ready on ${url}`)
   return url
 }
 
-async function startWorker(
-  { directories, supervisor, say }: Stage,
-  running: Running,
-  given: SidecarPaths & {
-    agentType: string
-    producerUrl: string
-    publicKeyFile: string
-    workerKeyFile: (agentType: string) => string
-  },
-): Promise<void> {
-  const { agentType, producerUrl, publicKeyFile } = given
-  const runtimeDir = passableDirectory(passableDirectory(directories.runtime, 'w'), agentType)
+interface WorkerGiven {
+  socketDir: string
+  agentType: string
+  producerUrl: string
+  publicKeyFile: string
+  workerKeyFile: (agentType: string) => string
+}
+
+/** A worker starts as we are, since its launcher stays so; it becomes its user by itself. */
+async function startWorker(stage: Stage, running: Running, given: WorkerGiven): Promise<void> {
+  const { supervisor, say } = stage
+  const { agentType } = given
+  const name = workerUser(agentType)
   const timeoutMs = running.cluster.agents[agentType]!.timeoutMs
-  const config = () => ({
-    ...common(running, workerUser(agentType)),
-    agentType,
-    producerUrl,
-    publicKeyFile,
-    runtimeDir,
-    apiKeyFile: given.workerKeyFile(agentType),
-    sidecarSocket: join(given.socketDir, agentType, 'sidecar.sock'),
-    sidecarCredentialFile: join(given.credentialsDir, agentType),
-  })
   await supervisor.start(
     nodeService({
-      name: `worker-${agentType}`,
+      name,
       folder: 'worker',
       stopPhase: STOP_PHASE.worker,
       stopTimeoutMs: Math.min(timeoutMs, LONGEST_DRAIN_MS) + DRAIN_MARGIN_MS,
-      config,
+      config: workerConfig(stage, running, given),
     }),
   )
   say(`worker ${agentType} ready`)
 }
 
+function workerConfig(stage: Stage, running: Running, given: WorkerGiven): () => object {
+  const { agentType, producerUrl, socketDir, publicKeyFile } = given
+  const { credentials, directories, ownership } = stage
+  const name = workerUser(agentType)
+  const runtimeDir = privateDirectory(directories.runtime, 'w', agentType)
+  const user = ownership.userOf(name)
+  return () => ({
+    ...common(stage, running, name),
+    agentType,
+    producerUrl,
+    runtimeDir,
+    publicKeyFile: ownership.give(name, publicKeyFile),
+    apiKeyFile: ownership.give(name, given.workerKeyFile(agentType)),
+    sidecarSocket: join(socketDir, agentType, 'sidecar.sock'),
+    sidecarCredentialFile: ownership.give(
+      name,
+      credentials.file(credentialName(agentType)),
+      'sidecar-credential',
+    ),
+    runAs: user && { uid: user.uid, gid: user.gid, groups: user.groups.join(',') },
+  })
+}
+
 async function startConsole(stage: Stage, running: Running, apiKeysFile: string): Promise<string> {
-  const { supervisor, options, say } = stage
+  const { supervisor, options, ownership, say } = stage
   const port = options.port === 0 ? 0 : options.port + 1
   const { tracesUrl } = running.ground
   const config = (previous?: object) => ({
-    ...common(running, 'console'),
-    apiKeysFile,
+    ...common(stage, running, 'console'),
+    apiKeysFile: ownership.give('console', apiKeysFile),
     tracesUrl,
     port: portFor({ ...previous }, port),
   })
-  const spec = nodeService({ name: 'console', folder: 'console', stopPhase: STOP_PHASE.console, config })
+  const user = ownership.userOf('console')
+  const spec = nodeService({
+    name: 'console',
+    folder: 'console',
+    stopPhase: STOP_PHASE.console,
+    user,
+    config,
+  })
   const url = urlOf(await supervisor.start(spec), 'console')
   say(`console ready on ${url}`)
   return url
 }
 
-function common({ clusterFile, ground }: Running, user: RedisUser) {
-  return { clusterFile, redis: ground.redis(user), telemetry: ground.telemetry }
+type RedisService = Extract<RedisUser, ServiceName>
+
+/** What every service of ours is told, in files that it can read. */
+function common({ ownership }: Stage, { clusterFile, ground }: Running, service: RedisService) {
+  const { redis, telemetry } = ground
+  const { passwordFile, ...access } = redis(service)
+  const give = (file: string | undefined) => file && ownership.give(service, file)
+  return {
+    clusterFile: ownership.give(service, clusterFile),
+    redis: { ...access, passwordFile: give(passwordFile) },
+    telemetry: { ...telemetry, tokenFile: give(telemetry.tokenFile) },
+  }
+}
+
+/** A file that is there, empty at first. */
+function existing(path: string): string {
+  closeSync(openSync(path, 'a', 0o600))
+  return path
 }
 
 /** A directory that others may pass through but not read. */

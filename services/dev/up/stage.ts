@@ -2,6 +2,7 @@ import type { Cluster } from '#lib/cluster'
 import type { Supervisor } from '../supervision/index.ts'
 import type { Credentials } from './credentials.ts'
 import type { Directories } from './directories.ts'
+import type { Ownership } from './ownership.ts'
 import type { UpOptions } from './options.ts'
 
 /** What every step of starting a cluster works with. */
@@ -11,6 +12,7 @@ export interface Stage {
   supervisor: Supervisor
   credentials: Credentials
   directories: Directories
+  ownership: Ownership
   /** One line of progress for people. */
   say: (line: string) => void
 }

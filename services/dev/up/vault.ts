@@ -18,7 +18,7 @@ export interface DevVault extends VaultAccess {
  * is started anew as well, since its login is gone.
  */
 export async function startVault(stage: Stage, cluster: Cluster, ground: Ground): Promise<DevVault> {
-  const { supervisor, credentials, say } = stage
+  const { supervisor, credentials, ownership, say } = stage
   const rootTokenFile = credentials.file(
     'vault-root-token',
     () => `hvs.${randomBytes(24).toString('base64url')}`,
@@ -29,9 +29,10 @@ export async function startVault(stage: Stage, cluster: Cluster, ground: Ground)
     name: 'vault',
     folder: 'dev/vault',
     stopPhase: STOP_PHASE.vault,
+    user: ownership.userOf('vault'),
     config: (previous) => ({
       port: portFor(previous, 0),
-      rootTokenFile,
+      rootTokenFile: ownership.give('vault', rootTokenFile),
       environment: cluster.environment,
     }),
     async afterReady(facts) {

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer, type Socket } from 'node:net'
+import type { Arrival } from '../../../libs/context/listener.ts'
 import { loadFrames } from '../../../libs/context/load-frames.ts'
 import { FramedSocket, openLauncher } from '#lib/context'
 import type { FromContext, FromLauncher, ToContext } from '#lib/wire'
@@ -18,20 +17,11 @@ export async function openReusingStage(options: StageOptions): Promise<Stage> {
     entry,
     ...(permissionModel ? {} : { permissionModel }),
   })
-  const arrivals = new Map<string, (socket: Socket) => void>()
-  const server = createServer((socket) => {
-    socket.once('data', (line: Buffer) => {
-      socket.pause()
-      arrivals.get((JSON.parse(line.toString().split('\n')[0]!) as { context: string }).context)?.(socket)
-    })
-  })
-  server.listen(launcher.contextSocket)
-  await once(server, 'listening')
   const contexts = await Promise.all(
     Array.from({ length: options.canaries }, async () => {
       const id = randomBytes(12).toString('hex')
-      const { promise, resolve } = Promise.withResolvers<Socket>()
-      arrivals.set(id, resolve)
+      const { promise, resolve } = Promise.withResolvers<Arrival>()
+      launcher.listener.expect(id, resolve)
       const context = new ReusedContext(id, options)
       launcher.listen(id, { hear: (message) => context.hear(message), gone: () => {} })
       launcher.send({
@@ -50,10 +40,7 @@ export async function openReusingStage(options: StageOptions): Promise<Stage> {
     launcherPid: launcher.pid,
     workerSocket: launcher.contextSocket,
     acquire: async () => contexts[next++ % contexts.length]!,
-    async [Symbol.asyncDispose]() {
-      await launcher[Symbol.asyncDispose]()
-      server.close()
-    },
+    [Symbol.asyncDispose]: () => launcher[Symbol.asyncDispose](),
   }
 }
 
@@ -79,11 +66,12 @@ class ReusedContext implements Canary {
     this.#end({ outcome })
   }
 
-  async load(socket: Socket): Promise<void> {
+  async load({ socket, rest }: Arrival): Promise<void> {
     this.#framed = new FramedSocket(socket, 2 ** 24, {
       message: (message) => this.#take(message as FromContext),
       close: () => {},
     })
+    this.#framed.push(rest)
     socket.resume()
     await this.#said.hello.promise
     this.#framed.sendFrames(loadFrames(this.#bundle))

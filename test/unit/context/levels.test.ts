@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { contextUidRange, launcherFilter, uidsLeft, UidSource } from '#lib/context'
+import { contextUidRange, launcherFilter, serviceUidRange, uidsLeft, UidSource } from '#lib/context'
 import { seccompFilter } from '../../../libs/context/levels/seccomp.ts'
 
 const ALLOW = 0x7fff_0000
@@ -125,9 +125,15 @@ describe('I1: uids', () => {
     const uids = new UidSource(path, { first: 1000, last: 1000 + 2 * 256 - 1 })
     expect(() => uids.take()).toThrow('used until reboot')
   })
-  test('the range follows what the user namespace maps', () => {
-    expect(contextUidRange('0 0 4294967295\n')).toEqual({ first: 1_879_048_192, last: 2_147_483_646 })
-    expect(contextUidRange('0 100000 200000\n')).toEqual({ first: 65_536, last: 199_999 })
+  test('the range follows what the user namespace maps, and none of it is a service’s', () => {
+    for (const [map, contexts, services] of [
+      ['0 0 4294967295\n', [1_879_048_192, 2_147_467_262], [2_147_467_263, 2_147_483_646]],
+      ['0 100000 200000\n', [65_536, 183_615], [183_616, 199_999]],
+    ] as const) {
+      expect(contextUidRange(map)).toEqual({ first: contexts[0], last: contexts[1] })
+      expect(serviceUidRange(map)).toEqual({ first: services[0], last: services[1] })
+    }
     expect(contextUidRange('0 100000 65536\n')).toBeUndefined()
+    expect(serviceUidRange('0 100000 65536\n')).toBeUndefined()
   })
 })

@@ -10,6 +10,7 @@ interface Service {
   command?: string | string[]
   user?: string
   cap_drop?: string[]
+  ulimits?: { core?: number }
   environment?: Record<string, string>
   networks?: string[]
   ports?: string[]
@@ -48,6 +49,7 @@ const COMMON_KEYS = [
 ]
 
 const samePassword = (user: string) => user
+const isJob = (command: string | string[]) => String(command).includes('deploy/docker/')
 const mountedBy = (volume: string) =>
   services
     .filter(([, { volumes = [] }]) => volumes.some((mount) => mount.startsWith(`${volume}:`)))
@@ -131,6 +133,15 @@ describe('docker-compose.yml', () => {
     }
     const users = ['producer', 'console', 'sidecar', 'models'].map((name) => compose.services[name]!.user)
     expect(new Set(users).size).toBe(4)
+  })
+
+  test('lets no Node of ours open its inspector on a signal, or leave a core', () => {
+    const ours = services.filter(([, { command }]) => command?.includes('node') && !isJob(command))
+    expect(ours.map(([name]) => name)).toHaveLength(7)
+    for (const [name, { command, ulimits }] of ours) {
+      expect(command, name).toContain('--disable-sigusr1')
+      expect(ulimits, name).toEqual({ core: 0 })
+    }
   })
 
   test('declares every volume and network that it uses, and uses all that it declares', () => {

@@ -1,0 +1,62 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { descendants } from './cluster.ts'
+
+/** A process as /proc tells of it. */
+export interface SeenProcess {
+  pid: number
+  command: string[]
+  uid: number
+  gid: number
+  groups: number[]
+  /** A field of /proc/<pid>/status. */
+  status(field: string): string
+}
+
+/** The living processes below one that started services; those of contexts, which have other uids every time, as well. */
+export function processesBelow(pid: number): SeenProcess[] {
+  return descendants(pid).flatMap((child) => seen(child) ?? [])
+}
+
+/** What /proc says of a process; undefined when it has ended. */
+export function seen(pid: number): SeenProcess | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/status`, 'utf8')
+    const status = (field: string) => new RegExp(`^${field}:\\s*(.*?)\\s*$`, 'm').exec(text)?.[1] ?? ''
+    const numbers = (field: string) => status(field).split(/\s+/).filter(Boolean).map(Number)
+    const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').filter(Boolean)
+    return {
+      pid,
+      command,
+      uid: numbers('Uid')[0]!,
+      gid: numbers('Gid')[0]!,
+      groups: numbers('Groups'),
+      status,
+    }
+  } catch {
+    return undefined
+  }
+}
+
+/** The environment of a process. */
+export function environmentOf(pid: number): Record<string, string> {
+  const lines = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').filter(Boolean)
+  return Object.fromEntries(
+    lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+  )
+}
+
+/** Every process in a mount namespace. */
+export function inMountsOf(pid: number): number[] {
+  const mounts = readlinkSync(`/proc/${pid}/ns/mnt`)
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((other) => other > 0 && mountsOf(other) === mounts)
+}
+
+function mountsOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/mnt`)
+  } catch {
+    return undefined
+  }
+}

@@ -90,7 +90,7 @@ export const CHECKS: readonly Check[] = [
     name: 'memory-limit',
     tried: 'buffers without end',
     promised: WALLED,
-    judge: ({ bounded }) => bounded && unless(bounded.buffers, 'out-of-memory'),
+    judge: ({ bounded }) => bounded?.buffers && unless(bounded.buffers, 'out-of-memory'),
   },
   {
     name: 'timeout',

@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readlinkSync } from 'node:fs'
+import { text as readText } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { listenersOfHost } from '../../../services/cli/verify/host/proc-net.ts'
+import type { Level } from '#lib/wire'
 import type { Column } from '../../../services/cli/verify/column.ts'
 import { ROWS } from '../../../services/cli/verify/judge.ts'
 import { faultsOf, type record } from '../../../services/cli/verify/report.ts'
@@ -11,6 +13,7 @@ import { type OpenStage, openStage } from '../../../services/cli/verify/stage.ts
 import { verify } from '../../../services/cli/verify/verify.ts'
 import { runCli } from '../../support/cli.ts'
 import { levels } from '../../support/contexts.ts'
+import { withoutUserNamespaces } from '../../support/no-user-namespaces.ts'
 import { openReusingStage } from '../../support/faulty/reusing-stage.ts'
 
 const TIMEOUT_MS = 300_000
@@ -20,11 +23,7 @@ const faulty = (name: string) => fileURLToPath(new URL(`../../support/faulty/${n
 const isRoot = process.getuid!() === 0
 
 /** One column alone, on walls that `open` makes. */
-async function columnOf(
-  level: 'namespace' | 'process',
-  permissionModel: boolean,
-  open: OpenStage,
-): Promise<Column> {
+async function columnOf(level: Level, permissionModel: boolean, open: OpenStage): Promise<Column> {
   const columns = [{ level, permissionModel }]
   const { signal } = new AbortController()
   const [column] = await verify({ columns, runs: 2, openStage: open, signal })
@@ -125,45 +124,37 @@ describe('I3: verify-isolation says what this host gives', () => {
   })
 })
 
-describe.each(levels.filter((level) => level !== 'thread'))(
-  'walls with a hole turn it red, at level %s',
-  (level) => {
-    test('a pool that reuses contexts', { timeout: TIMEOUT_MS }, async () => {
-      const column = await columnOf(level, true, openReusingStage)
-      expect(brokenRows(column)).toEqual(
-        expect.arrayContaining([
-          'own-context',
-          'globals',
-          'prototypes',
-          'modules',
-          'timers',
-          'async-storage',
-        ]),
-      )
-      expect(brokenRows(column)).toEqual(expect.arrayContaining(['environment', 'cwd-umask']))
-      expect(faultsOf([column]).join('\n')).toMatch(new RegExp(`^BROKEN: ${level}, globals: tb`, 'm'))
-      await expectNothingLeft()
-    })
+const walled = levels.filter((level) => level !== 'thread')
+const FRESH = ['own-context', 'globals', 'prototypes', 'modules', 'timers', 'async-storage']
 
-    test.runIf(isRoot)('a launcher that skips the change of uid', { timeout: TIMEOUT_MS }, async () => {
-      const column = await columnOf(level, false, launchedBy('root-launcher'))
-      const { seen } = column.cells.find(({ row }) => row === 'identity')!
-      expect(brokenRows(column)).toContain('identity')
-      expect(seen.join('\n')).toMatch(/uid 0$/m)
-      if (level === 'process')
-        expect(brokenRows(column)).toEqual(expect.arrayContaining(['private-files', 'signals']))
-      await expectNothingLeft()
-    })
+describe.each(walled)('I1: a pool that reuses contexts turns it red, at level %s', (level) => {
+  test('in what an attempt finds of the one before', { timeout: TIMEOUT_MS }, async () => {
+    const column = await columnOf(level, true, openReusingStage)
+    const expected = [...FRESH, 'environment', 'cwd-umask']
+    expect(brokenRows(column)).toEqual(expect.arrayContaining(expected))
+    expect(faultsOf([column]).join('\n')).toMatch(new RegExp(`^BROKEN: ${level}, globals: tb`, 'm'))
+    await expectNothingLeft()
+  })
+})
 
-    test('a launcher that leaves a descriptor open', { timeout: TIMEOUT_MS }, async () => {
-      const column = await columnOf(level, true, launchedBy('descriptor-launcher'))
-      expect(brokenRows(column)).toEqual(['descriptors'])
-      expect(column.cells.find(({ row }) => row === 'descriptors')!.seen.join('\n')).toMatch(
-        /descriptor 2\d\d/,
-      )
-    })
-  },
-)
+describe.each(walled)('I4: a hole turns it red, at level %s', (level) => {
+  test.runIf(isRoot)('a launcher that skips the change of uid', { timeout: TIMEOUT_MS }, async () => {
+    const column = await columnOf(level, false, launchedBy('root-launcher'))
+    const { seen } = column.cells.find(({ row }) => row === 'identity')!
+    expect(brokenRows(column)).toContain('identity')
+    expect(seen.join('\n')).toMatch(/uid 0$/m)
+    if (level === 'process')
+      expect(brokenRows(column)).toEqual(expect.arrayContaining(['private-files', 'signals']))
+    await expectNothingLeft()
+  })
+
+  test('a launcher that leaves a descriptor open', { timeout: TIMEOUT_MS }, async () => {
+    const column = await columnOf(level, true, launchedBy('descriptor-launcher'))
+    expect(brokenRows(column)).toEqual(['descriptors'])
+    const { seen } = column.cells.find(({ row }) => row === 'descriptors')!
+    expect(seen.join('\n')).toMatch(/descriptor 2\d\d/)
+  })
+})
 
 describe('verify-isolation refuses', () => {
   test.each(['1', '51', 'x', '2.5'])('--runs %s', async (runs) => {
@@ -174,14 +165,12 @@ describe('verify-isolation refuses', () => {
     ])
   })
 
-  test.runIf(!levels.includes('thread'))(
-    'a level that this host does not give, with the way to it',
-    async () => {
-      const { code, stderr } = await runCli(['verify-isolation', '--level', 'thread'])
-      expect(code).toBe(1)
-      expect(stderr).toMatch(/thread: .+ To get it: /)
-    },
-  )
+  test.runIf(isRoot)('a level that this host does not give, with the way to it', async () => {
+    const child = await withoutUserNamespaces(['verify-isolation', '--level', 'namespace'])
+    const [stderr, [code]] = await Promise.all([readText(child.stderr!), once(child, 'exit')])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^ *namespace: .+ To get it: .*max_user_namespaces/m)
+  })
 
   test('interrupted, it ends with 130 and leaves nothing', { timeout: TIMEOUT_MS }, async () => {
     const before = ofThisNode()

@@ -125,6 +125,8 @@ describe('alerts of a worker', { timeout: 180_000 }, () => {
 
   test('one that loses its launcher raises one, and one that drains raises none', async () => {
     const drained = await spawnWorker('gated')
+    // It says that it is ready just before it listens for signals.
+    await world.ended(await world.add('gated', { n: 1 }), 50_000)
     drained.kill('SIGTERM')
     expect(await drained.exited).toBe(0)
     expect(await alerts('gated')).toEqual([])

@@ -11,7 +11,7 @@ setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as (how: object) => void
 process.on('SIGUSR2', () => {
   collect({ type: 'major', flavor: 'last-resort' })
-  process.stderr.write(`collected ${process.pid}\n`)
+  process.stderr.write(`collected ${process.pid} heap ${process.memoryUsage().heapUsed}\n`)
 })
 
 const { spawn } = childProcess

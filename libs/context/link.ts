@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import {
   type FromLauncher,
   type HeldLimits,
@@ -11,7 +10,7 @@ import {
   type ToLauncher,
   TRUSTED_FRAME_BYTES,
 } from '#lib/wire'
-import { buildHostEntry } from './bundle.ts'
+import { buildHostEntry, buildLauncher } from './bundle.ts'
 import { LauncherGoneError, LevelUnavailableError } from './errors.ts'
 import { FramedSocket } from './framed-socket.ts'
 import { PRLIMIT, UNSHARE } from './levels/tools.ts'
@@ -21,7 +20,6 @@ import { FromLauncherSchema } from './schemas.ts'
 /** The longest path of a unix socket, bytes. */
 const SOCKET_PATH_BYTES = 107
 const CONTROL_FD = 3
-const MAIN = fileURLToPath(new URL('../../services/launcher/main.ts', import.meta.url))
 
 /** What a launcher is fixed to for its life. */
 export interface LauncherOptions {
@@ -92,7 +90,7 @@ export class LauncherLink implements AsyncDisposable {
       ...(permissionModel === false ? { permissionModel } : {}),
       ...(await threadsConfig(options)),
     }
-    const link = new LauncherLink(spawnLauncher(level, options.main), config)
+    const link = new LauncherLink(spawnLauncher(level, await programOf(options.main)), config)
     try {
       await link.opened
     } catch (error) {
@@ -167,16 +165,28 @@ async function threadsConfig(options: LauncherOptions): Promise<Partial<Launcher
   return { threads: { hostEntry: await buildHostEntry(), maxContexts }, ...identity }
 }
 
+/** Node's arguments for the launcher, and what it gets on its stdin. A program other than ours runs from where it lies. */
+interface Program {
+  args: string[]
+  stdin: string
+}
+
+async function programOf(main: string | undefined): Promise<Program> {
+  if (main !== undefined) return { args: [main], stdin: '' }
+  return { args: ['--title=threadbound-launcher', '--input-type=module', '-'], stdin: await buildLauncher() }
+}
+
 /** In a mount namespace of its own where root, so that what it mounts is on no one else's host. */
-function spawnLauncher(level: Level, main = MAIN): ChildProcess {
-  const node = [process.execPath, '--disable-sigusr1', '--disable-warning=ExperimentalWarning', main]
+function spawnLauncher(level: Level, { args: own, stdin }: Program): ChildProcess {
+  const node = [process.execPath, '--disable-sigusr1', '--disable-warning=ExperimentalWarning', ...own]
   const root = process.getuid?.() === 0
   const ownUids = root && level !== 'thread'
   const limits = [PRLIMIT, '--core=0:0', ...(ownUids ? [`--nproc=${PROCESSES}:${PROCESSES}`] : [])]
   const apart = root ? [UNSHARE, '--mount', '--propagation', 'private'] : []
   const [file, ...args] = [...limits, ...apart, ...node]
-  const child = spawn(file!, args, { env: {}, cwd: '/', stdio: ['ignore', 'ignore', 'inherit', 'pipe'] })
+  const child = spawn(file!, args, { env: {}, cwd: '/', stdio: ['pipe', 'ignore', 'inherit', 'pipe'] })
   child.on('error', () => {})
+  child.stdin!.on('error', () => {}).end(stdin)
   return child
 }
 

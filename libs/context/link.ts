@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import { chownSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import {
   type FromLauncher,
   type HeldLimits,
@@ -12,7 +11,7 @@ import {
   type ToLauncher,
   TRUSTED_FRAME_BYTES,
 } from '#lib/wire'
-import { buildHostEntry } from './bundle.ts'
+import { buildHostEntry, buildLauncher } from './bundle.ts'
 import { LauncherGoneError, LevelUnavailableError } from './errors.ts'
 import { FramedSocket } from './framed-socket.ts'
 import { ContextListener } from './listener.ts'
@@ -23,7 +22,6 @@ import { FromLauncherSchema } from './schemas.ts'
 /** The longest path of a unix socket, bytes. */
 const SOCKET_PATH_BYTES = 107
 const CONTROL_FD = 3
-const MAIN = fileURLToPath(new URL('../../services/launcher/main.ts', import.meta.url))
 
 /** What a launcher is fixed to for its life. */
 export interface LauncherOptions {
@@ -102,7 +100,7 @@ export class LauncherLink implements AsyncDisposable {
     const listener = await ContextListener.open(contextSocket)
     // Threads connect themselves, as whom their host runs.
     if (config.hostUid !== undefined) chownSync(contextSocket, config.hostUid, config.hostGid!)
-    const link = new LauncherLink(spawnLauncher(level, options.main), config, listener)
+    const link = new LauncherLink(spawnLauncher(level, await programOf(options.main)), config, listener)
     try {
       await link.opened
     } catch (error) {
@@ -178,16 +176,28 @@ async function threadsConfig(options: LauncherOptions): Promise<Partial<Launcher
   return { threads: { hostEntry: await buildHostEntry(), maxContexts }, ...identity }
 }
 
+/** Node's arguments for the launcher, and what it gets on its stdin. A program other than ours runs from where it lies. */
+interface Program {
+  args: string[]
+  stdin: string
+}
+
+async function programOf(main: string | undefined): Promise<Program> {
+  if (main !== undefined) return { args: [main], stdin: '' }
+  return { args: ['--title=threadbound-launcher', '--input-type=module', '-'], stdin: await buildLauncher() }
+}
+
 /** In a mount namespace of its own where root, so that what it mounts is on no one else's host. */
-function spawnLauncher(level: Level, main = MAIN): ChildProcess {
-  const node = [process.execPath, '--disable-sigusr1', '--disable-warning=ExperimentalWarning', main]
+function spawnLauncher(level: Level, { args: own, stdin }: Program): ChildProcess {
+  const node = [process.execPath, '--disable-sigusr1', '--disable-warning=ExperimentalWarning', ...own]
   const root = process.getuid?.() === 0
   const ownUids = root && level !== 'thread'
   const limits = [PRLIMIT, '--core=0:0', ...(ownUids ? [`--nproc=${PROCESSES}:${PROCESSES}`] : [])]
   const apart = root ? [UNSHARE, '--mount', '--propagation', 'private'] : []
   const [file, ...args] = [...limits, ...apart, ...node]
-  const child = spawn(file!, args, { env: {}, cwd: '/', stdio: ['ignore', 'ignore', 'inherit', 'pipe'] })
+  const child = spawn(file!, args, { env: {}, cwd: '/', stdio: ['pipe', 'ignore', 'inherit', 'pipe'] })
   child.on('error', () => {})
+  child.stdin!.on('error', () => {}).end(stdin)
   return child
 }
 

@@ -22,4 +22,4 @@ export async function memoryFacts(cluster: BenchCluster, levels: Level[], held: 
 }
 
 const isLauncher = (pid: number) =>
-  readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('services/launcher/')
+  readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('threadbound-launcher')

@@ -16,11 +16,12 @@ export async function longQueueFacts(
 ): Promise<Fact[]> {
   await using short = await openWorkerAlone(options)
   await using long = await openWorkerAlone(options)
+  const workers = [short.workerPid(), long.workerPid()]
   const ratios: { enqueue: number; start: number }[] = []
   await fill(long, waiting)
   for (let round = 0; round < rounds; round++) {
     const start = (await startsPerSecond(short)) / (await startsPerSecond(long))
-    ratios.push({ start, enqueue: (await enqueueMs(long)) / (await enqueueMs(short)) })
+    ratios.push({ start, enqueue: (await enqueueMs(long, workers)) / (await enqueueMs(short, workers)) })
   }
   await long.redis.del(long.ref.key('wait'))
   const what = `${waiting.toLocaleString('en')} waiting jobs against none`
@@ -51,7 +52,9 @@ async function startsPerSecond(agent: BenchAgent): Promise<number> {
   return (((await endedOf(agent)) - before) * 1000) / (performance.now() - begin)
 }
 
-async function enqueueMs(agent: BenchAgent): Promise<number> {
+/** While the workers stand still: one that has nothing to do is woken by each job, and takes its share of the cores. */
+async function enqueueMs(agent: BenchAgent, workers: number[]): Promise<number> {
+  using _still = standStill(workers)
   const times: number[] = []
   for (let at = 0; at < ENQUEUES; at++) {
     const begin = performance.now()
@@ -59,4 +62,14 @@ async function enqueueMs(agent: BenchAgent): Promise<number> {
     times.push(performance.now() - begin)
   }
   return median(times)
+}
+
+/** For far less than the time after which a worker counts as frozen. */
+function standStill(pids: number[]): Disposable {
+  for (const pid of pids) process.kill(pid, 'SIGSTOP')
+  return {
+    [Symbol.dispose]: () => {
+      for (const pid of pids) process.kill(pid, 'SIGCONT')
+    },
+  }
 }

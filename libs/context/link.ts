@@ -16,7 +16,6 @@ import { LauncherGoneError, LevelUnavailableError } from './errors.ts'
 import { FramedSocket } from './framed-socket.ts'
 import { ContextListener } from './listener.ts'
 import { PRLIMIT, UNSHARE } from './levels/tools.ts'
-import { PROCESSES } from './levels/walls.ts'
 import { FromLauncherSchema } from './schemas.ts'
 
 /** The longest path of a unix socket, bytes. */
@@ -66,6 +65,7 @@ export class LauncherLink implements AsyncDisposable {
   readonly #opened = Promise.withResolvers<HeldLimits>()
   readonly #closed = Promise.withResolvers<void>()
   #alive: NodeJS.Timeout | undefined
+  #isTrusted = () => true
   isClosed = false
 
   private constructor(child: ChildProcess, config: LauncherConfig, listener: ContextListener) {
@@ -100,14 +100,16 @@ export class LauncherLink implements AsyncDisposable {
     const listener = await ContextListener.open(contextSocket)
     // Threads connect themselves, as whom their host runs.
     if (config.hostUid !== undefined) chownSync(contextSocket, config.hostUid, config.hostGid!)
-    const link = new LauncherLink(spawnLauncher(level, await programOf(options.main)), config, listener)
+    const link = new LauncherLink(spawnLauncher(await programOf(options.main)), config, listener)
     try {
       await link.opened
     } catch (error) {
       await link[Symbol.asyncDispose]()
       throw error
     }
-    link.#alive = setInterval(() => link.send({ t: 'alive' }), aliveTimeoutMs / 5).unref()
+    link.#alive = setInterval(() => {
+      if (link.#isTrusted()) link.send({ t: 'alive' })
+    }, aliveTimeoutMs / 5).unref()
     return link
   }
 
@@ -124,6 +126,11 @@ export class LauncherLink implements AsyncDisposable {
   /** Resolves when the launcher is gone. */
   get closed(): Promise<void> {
     return this.#closed.promise
+  }
+
+  /** While this gives false the launcher hears no sign of life, as if this process were frozen. */
+  aliveWhile(isTrusted: () => boolean): void {
+    this.#isTrusted = isTrusted
   }
 
   /** Hears what concerns one context, until {@link forget}: nothing of a context is kept here after its end. */
@@ -188,11 +195,10 @@ async function programOf(main: string | undefined): Promise<Program> {
 }
 
 /** In a mount namespace of its own where root, so that what it mounts is on no one else's host. */
-function spawnLauncher(level: Level, { args: own, stdin }: Program): ChildProcess {
+function spawnLauncher({ args: own, stdin }: Program): ChildProcess {
   const node = [process.execPath, '--disable-sigusr1', '--disable-warning=ExperimentalWarning', ...own]
   const root = process.getuid?.() === 0
-  const ownUids = root && level !== 'thread'
-  const limits = [PRLIMIT, '--core=0:0', ...(ownUids ? [`--nproc=${PROCESSES}:${PROCESSES}`] : [])]
+  const limits = [PRLIMIT, '--core=0:0']
   const apart = root ? [UNSHARE, '--mount', '--propagation', 'private'] : []
   const [file, ...args] = [...limits, ...apart, ...node]
   const child = spawn(file!, args, { env: {}, cwd: '/', stdio: ['pipe', 'ignore', 'inherit', 'pipe'] })

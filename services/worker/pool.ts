@@ -13,13 +13,16 @@ import {
 import { type Level, type Log, PermanentError } from '#lib/runtime'
 import type { Config } from './config.ts'
 
-/** Console output of one attempt, and as much again of its log lines, progress and emitted values, bytes. */
+/** Result, log lines, progress, emitted values, spans and console output of one attempt together, bytes. */
 const OUTPUT_BYTES = 2 ** 20
 const DEFAULT_SLOTS = 16
 const GRACE_MS = 500
 const LOAD_TIMEOUT_MS = 10_000
-/** A frozen worker's attempts are over before its locks are, so that no job ever runs twice at once. */
-const FROZEN_PER_LOCK = 5 / 6
+/**
+ * The attempts of a worker that is frozen, or whose locks Redis does not confirm, are over before its locks are, so that
+ * no job runs twice at once: a quarter of the lock's time is trust, half is silence, the rest is for the kill.
+ */
+const FROZEN_PER_LOCK = 1 / 2
 
 /** What a worker's contexts depend on. */
 export interface PoolParts {

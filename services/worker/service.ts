@@ -63,6 +63,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
       redis.disconnect(),
     )
     const worker = parts.use(await Worker.open(workerOptions({ ...opening, cancels, pool }, parts)))
+    launcher.aliveWhile(() => worker.holdsLocks)
     parts.use(openHeartbeat({ ...opening, worker, pool, level: type.isolation }))
     return serviceOf(parts.move(), { slots, level: type.isolation, launcherGone: launcher.closed, raise })
   } catch (error) {

@@ -106,6 +106,8 @@ export function buildLauncher(): Promise<string> {
     minifyWhitespace: false,
     entryPoints: [main],
     external: ['esbuild'],
+    // Of what it loads, one module alone asks where it lies: for the file beside it.
+    define: { 'import.meta.url': JSON.stringify(new URL('./levels/landlock.ts', import.meta.url).href) },
     plugins: [withoutUnused],
   }).then(({ code }) => code)
   return launcher

@@ -1,18 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import type { Log } from '#lib/runtime'
 import { inSpan } from '#lib/telemetry'
-import type {
-  EndedBy,
-  FromContext,
-  FromLauncher,
-  JsonSchema,
-  Receipt,
-  RequestInfo,
-  ToContext,
-  WireError,
-  WireSpan,
-} from '#lib/wire'
+import type { EndedBy, FromContext, FromLauncher, JsonSchema, Receipt, ToContext, WireError } from '#lib/wire'
 import { Allowance } from './allowance.ts'
+import type { AttemptEvents, AttemptInput } from './attempt.ts'
 import type { Bundle } from './bundle.ts'
 import { Channel, type End } from './channel.ts'
 import { expectMessage, loadProblem, reasonFor } from './ends.ts'
@@ -48,29 +39,6 @@ export interface ContextOptions {
   log: Log
   /** Shares nothing with another context, as at level thread they do a host. */
   alone?: boolean
-}
-
-/** What enters a context: one attempt. */
-export interface AttemptInput {
-  request: RequestInfo
-  input: unknown
-  /** W3C, of the attempt's span: spans and broker requests of the context hang below it. */
-  traceparent: string
-  /** A singleton's memory document. */
-  memory?: unknown
-}
-
-/** What an attempt says while it runs. A handler that throws is logged and changes nothing. */
-export interface AttemptEvents {
-  log?(line: Extract<FromContext, { t: 'log' }>): void
-  progress?(value: unknown): void
-  emit?(value: unknown): void
-  span?(span: WireSpan): void
-  /** The agent's code begins; worker's clock, ms since the epoch. */
-  started?(atMs: number): void
-  output?(stream: 'stdout' | 'stderr', text: string): void
-  /** Answers `ctx.call`; what it throws goes back with its `type` (or name) and message. `spanId` is the context's claim. */
-  call?(agentType: string, input: unknown, spanId: string | undefined): Promise<unknown>
 }
 
 const MIB = 2 ** 20

@@ -4,7 +4,8 @@
  * I1: no request has entered a context before the one it is given to. I3: a level that the host cannot give is refused.
  */
 export { type Bundle, bundleAgent, type BundleOptions, buildChildEntry, buildHostEntry } from './bundle.ts'
-export { Context, type AttemptEvents, type AttemptInput, type ContextLimits } from './context.ts'
+export type { AttemptEvents, AttemptInput } from './attempt.ts'
+export { Context, type ContextLimits } from './context.ts'
 export {
   AgentBuildError,
   AgentLoadError,

@@ -18,6 +18,8 @@ export interface AttemptEvents {
   span?(span: WireSpan): void
   /** The agent's code begins; worker's clock, ms since the epoch. */
   started?(atMs: number): void
+  /** The agent's last word has come, or none will: what the attempt held may be given back while its context is freed. */
+  spoken?(): void
   output?(stream: 'stdout' | 'stderr', text: string): void
   /** Answers `ctx.call`; what it throws goes back with its `type` (or name) and message. `spanId` is the context's claim. */
   call?(agentType: string, input: unknown, spanId: string | undefined): Promise<unknown>

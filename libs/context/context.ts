@@ -140,6 +140,7 @@ export class Context implements AsyncDisposable {
     using stopper = new Stopper({ limits, signal, abort, kill: (by) => this.#tellEnd(by) })
     const message: ToContext = { t: 'run', ...attempt }
     const end = await this.#channel.converse('running', message)
+    this.#hand(() => on.spoken?.())
     await inSpan('context.free', {}, () => this.#end(stopper.endedBy ?? reasonFor(end), end))
     return conclude({ end, stoppedBy: stopper.stoppedBy, receipt: await this.#receipt(), bundle })
   }
@@ -183,10 +184,10 @@ export class Context implements AsyncDisposable {
     await this.#acquired.promise
   }
 
-  /** What only an attempt in its course may say; handlers are ours, so their faults are not the context's. */
+  /** What only an attempt in its course may say. */
   #forward(message: FromContext): void {
     const on = this.#on
-    try {
+    this.#hand(() => {
       if (message.t === 'log') on.log?.(message)
       else if (message.t === 'progress') on.progress?.(message.value)
       else if (message.t === 'emit') on.emit?.(message.value)
@@ -194,6 +195,13 @@ export class Context implements AsyncDisposable {
       else if (message.t === 'started') on.started?.(Date.now())
       else if (message.t === 'call') void this.#call(message)
       else if (message.t === 'code-cache') this.#onCodeCache?.(message.part)
+    })
+  }
+
+  /** Handlers are ours, so their faults are not the context's. */
+  #hand(handle: () => void): void {
+    try {
+      handle()
     } catch (error) {
       this.#options.log.error({ context: this.id, error: String(error) }, 'handler of a context failed')
     }

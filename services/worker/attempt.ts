@@ -37,6 +37,8 @@ export interface Attempt {
   verified?: VerifiedJob
   context?: Context
   grant?: string
+  /** The end of the grant, once it is under way. */
+  revoked?: Promise<unknown>
   end?: AttemptEnd
   error?: unknown
 }
@@ -112,21 +114,27 @@ export async function run(attempt: Attempt, parts: AttemptParts): Promise<void> 
     ...(memory.value === undefined ? {} : { memory: memory.value }),
   }
   signal.throwIfAborted()
-  attempt.end = await context!.run(task, parts.handlers(attempt), signal)
+  const spoken = () => void revoke(attempt, parts).catch(() => {})
+  attempt.end = await context!.run(task, { ...parts.handlers(attempt), spoken }, signal)
   if (attempt.end.outcome === 'completed' && attempt.end.memory !== undefined)
     await memory.save(attempt.end.memory)
+}
+
+/** Ends the grant, once; of an attempt that ran as soon as its agent has spoken, beside the end of its context. */
+async function revoke(attempt: Attempt, { sidecar }: AttemptParts): Promise<void> {
+  const { grant: granted } = attempt
+  if (granted) await (attempt.revoked ??= inSpan('revoke', {}, () => sidecar.end(granted)))
 }
 
 /**
  * Gives back what the attempt still holds: a context that ran has ended with its run. What fails here is a fact for the
  * log, never a change of the outcome.
  */
-export async function release(attempt: Attempt, { sidecar }: AttemptParts): Promise<Attempt> {
-  const { grant: granted, over } = attempt
-  over.abort()
+export async function release(attempt: Attempt, parts: AttemptParts): Promise<Attempt> {
+  attempt.over.abort()
   const unused = attempt.end ? undefined : attempt.context
   const steps = [
-    async () => granted && (await inSpan('revoke', {}, () => sidecar.end(granted))),
+    () => revoke(attempt, parts),
     async () => unused && (await inSpan('context.free', {}, () => unused[Symbol.asyncDispose]())),
   ]
   const ended = await Promise.allSettled(steps.map((step) => step()))

@@ -15,8 +15,10 @@ function setup(broken?: string, end: object = { outcome: 'completed', result: 'd
   }
   const context = {
     id: 'c1',
-    run: async () => {
+    run: async (_task: unknown, on: { spoken(): void }) => {
       step('run')
+      on.spoken()
+      step('gone')
       return { receipt: { context: 'c1' }, ...end }
     },
     [Symbol.asyncDispose]: async () => step('free'),
@@ -45,10 +47,10 @@ function setup(broken?: string, end: object = { outcome: 'completed', result: 'd
 }
 
 describe('I6 gone: whatever happens to an attempt, what it held is given back', () => {
-  test('an attempt that completes goes through every step in order', async () => {
+  test('an attempt that completes goes through every step in order, and its grant ends once, before its context is gone', async () => {
     const { events, run } = setup()
     expect((await run()).end).toMatchObject({ outcome: 'completed' })
-    expect(events).toEqual(['validate', 'acquire', 'grant', 'run', 'revoke'])
+    expect(events).toEqual(['validate', 'acquire', 'grant', 'run', 'revoke', 'gone'])
   })
 
   test('a refused job never reaches a context', async () => {

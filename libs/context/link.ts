@@ -15,7 +15,6 @@ import { buildHostEntry } from './bundle.ts'
 import { LauncherGoneError, LevelUnavailableError } from './errors.ts'
 import { FramedSocket } from './framed-socket.ts'
 import { PRLIMIT, UNSHARE } from './levels/tools.ts'
-import { PROCESSES } from './levels/walls.ts'
 import { FromLauncherSchema } from './schemas.ts'
 
 /** The longest path of a unix socket, bytes. */
@@ -64,6 +63,7 @@ export class LauncherLink implements AsyncDisposable {
   readonly #opened = Promise.withResolvers<HeldLimits>()
   readonly #closed = Promise.withResolvers<void>()
   #alive: NodeJS.Timeout | undefined
+  #isTrusted = () => true
   isClosed = false
 
   private constructor(child: ChildProcess, config: LauncherConfig) {
@@ -99,7 +99,9 @@ export class LauncherLink implements AsyncDisposable {
       await link[Symbol.asyncDispose]()
       throw error
     }
-    link.#alive = setInterval(() => link.send({ t: 'alive' }), aliveTimeoutMs / 5).unref()
+    link.#alive = setInterval(() => {
+      if (link.#isTrusted()) link.send({ t: 'alive' })
+    }, aliveTimeoutMs / 5).unref()
     return link
   }
 
@@ -116,6 +118,11 @@ export class LauncherLink implements AsyncDisposable {
   /** Resolves when the launcher is gone. */
   get closed(): Promise<void> {
     return this.#closed.promise
+  }
+
+  /** While this gives false the launcher hears no sign of life, as if this process were frozen. */
+  aliveWhile(isTrusted: () => boolean): void {
+    this.#isTrusted = isTrusted
   }
 
   /** Hears what concerns one context, until {@link forget}: nothing of a context is kept here after its end. */
@@ -171,8 +178,7 @@ async function threadsConfig(options: LauncherOptions): Promise<Partial<Launcher
 function spawnLauncher(level: Level, main = MAIN): ChildProcess {
   const node = [process.execPath, '--disable-sigusr1', '--disable-warning=ExperimentalWarning', main]
   const root = process.getuid?.() === 0
-  const ownUids = root && level !== 'thread'
-  const limits = [PRLIMIT, '--core=0:0', ...(ownUids ? [`--nproc=${PROCESSES}:${PROCESSES}`] : [])]
+  const limits = [PRLIMIT, '--core=0:0']
   const apart = root ? [UNSHARE, '--mount', '--propagation', 'private'] : []
   const [file, ...args] = [...limits, ...apart, ...node]
   const child = spawn(file!, args, { env: {}, cwd: '/', stdio: ['ignore', 'ignore', 'inherit', 'pipe'] })

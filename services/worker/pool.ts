@@ -12,12 +12,15 @@ import {
 import type { Level, Log } from '#lib/runtime'
 import type { Config } from './config.ts'
 
-/** Console output of one attempt, and as much again of its log lines, progress and emitted values, bytes. */
+/** Result, log lines, progress, emitted values, spans and console output of one attempt together, bytes. */
 const OUTPUT_BYTES = 2 ** 20
 const GRACE_MS = 500
 const LOAD_TIMEOUT_MS = 10_000
-/** A frozen worker's attempts are over before its locks are, so that no job ever runs twice at once. */
-const FROZEN_PER_LOCK = 5 / 6
+/**
+ * The attempts of a worker that is frozen, or whose locks Redis does not confirm, are over before its locks are, so that
+ * no job runs twice at once: a quarter of the lock's time is trust, half is silence, the rest is for the kill.
+ */
+const FROZEN_PER_LOCK = 1 / 2
 
 /** What a worker's contexts depend on. */
 export interface PoolParts {
@@ -71,7 +74,7 @@ export async function openPool(
     loads,
     log,
   })
-  return { pool: parts.use(pool), bundleHash: bundle.hash, launcherGone: launcher.closed }
+  return { pool: parts.use(pool), bundleHash: bundle.hash, launcher }
 }
 
 function sparePolicy({ spares, spareMemoryBytes }: Config, level: Level, slots: number): SparePolicy {

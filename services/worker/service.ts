@@ -54,14 +54,15 @@ export async function openService({ config, cluster, log }: ServiceOptions): Pro
   const opening = { config, type, queue, redis, slots, log }
   try {
     const loads = parts.use(openLoadWatch({ ...opening, scope, raise }))
-    const { pool, bundleHash, launcherGone } = await openPool({ ...opening, cluster, loads }, parts)
+    const { pool, bundleHash, launcher } = await openPool({ ...opening, cluster, loads }, parts)
     await publish({ ...opening, cluster, bundleHash }, await describe(pool, cluster, type))
     const cancels = parts.adopt(await openRedis(config.redis, 'worker', { log }), (redis) =>
       redis.disconnect(),
     )
     const worker = parts.use(await Worker.open(workerOptions({ ...opening, cancels, pool }, parts)))
+    launcher.aliveWhile(() => worker.holdsLocks)
     parts.use(openHeartbeat({ ...opening, worker, pool, level: type.isolation }))
-    return serviceOf(parts.move(), { slots, level: type.isolation, launcherGone, raise })
+    return serviceOf(parts.move(), { slots, level: type.isolation, launcherGone: launcher.closed, raise })
   } catch (error) {
     await alertOfStart(raise, error)
     throw error

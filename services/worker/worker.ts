@@ -10,6 +10,10 @@ import { CancelListener } from './cancel-listener.ts'
 import { toBullError } from './outcome.ts'
 import { report } from './report.ts'
 
+/** A lock that is renewed often leaves much of its time to end the attempts of a worker that renews no more. */
+const RENEWALS_PER_LOCK = 6
+/** So long after its last renewal a lock counts as held: one renewal and a half. */
+const TRUST_PER_LOCK = 1 / 4
 /** Two passes of the stall check find a job whose worker is gone: they are short beside the lock. */
 const STALLED_CHECKS_PER_LOCK = 6
 const INTERRUPTED_RETRY_MS = 1_000
@@ -48,6 +52,7 @@ export class Worker implements AsyncDisposable {
   readonly #options: WorkerOptions
   readonly #running = new Set<Job>()
   #cancels!: CancelListener
+  #renewedAt = 0
 
   private constructor(options: WorkerOptions) {
     this.#options = options
@@ -60,6 +65,7 @@ export class Worker implements AsyncDisposable {
       concurrency: slots,
       autorun: false,
       lockDuration: lockMs,
+      lockRenewTime: Math.floor(lockMs / RENEWALS_PER_LOCK),
       stalledInterval: Math.ceil(lockMs / STALLED_CHECKS_PER_LOCK),
       maxStalledCount: 1,
       removeOnComplete: kept,
@@ -83,6 +89,11 @@ export class Worker implements AsyncDisposable {
     return this.#running.size
   }
 
+  /** False when Redis has not confirmed the locks of running attempts for a while: they may run elsewhere soon. */
+  get holdsLocks(): boolean {
+    return this.#running.size === 0 || Date.now() - this.#renewedAt < this.#options.lockMs * TRUST_PER_LOCK
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const { drainMs, redis, log } = this.#options
     const closed = this.#bull.close()
@@ -103,6 +114,7 @@ export class Worker implements AsyncDisposable {
 
   async #process(job: Job, token: string, signal: AbortSignal): Promise<{ result: unknown }> {
     const { parts, redis, queue, log, keepMs, attempts } = this.#options
+    if (this.#running.size === 0) this.#renewedAt = Date.now()
     this.#running.add(job)
     try {
       if (await this.#cancels.isCancelled(job.id!)) this.#bull.cancelJob(job.id!, CANCELLED)
@@ -134,6 +146,7 @@ export class Worker implements AsyncDisposable {
   #listen(): void {
     const { log } = this.#options
     this.#bull.on('error', (error) => log.warn({ error: messageOf(error) }, 'queue connection'))
+    this.#bull.on('locksRenewed', () => (this.#renewedAt = Date.now()))
     this.#bull.on('lockRenewalFailed', (ids: string[]) => {
       log.warn({ requestIds: ids }, 'lock lost')
       for (const id of ids) this.#bull.cancelJob(id, INTERRUPTED)

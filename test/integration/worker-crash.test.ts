@@ -8,7 +8,7 @@ import { isAlive, until } from '../support/tiny-service.ts'
 import { type WorkerProcess, WorkerWorld } from '../support/worker-world.ts'
 
 /** Short, so that a job of a killed worker runs again within seconds. */
-const FAST = { lockMs: 2000 }
+const FAST = { lockMs: 4000 }
 let world: WorkerWorld
 const workers: WorkerProcess[] = []
 
@@ -133,6 +133,19 @@ describe('I9 nothing lost: kill -9', () => {
     expect(contexts.filter(isAlive).length).toBeLessThan(contexts.length)
     world.gates.pass('frozen')
     expect(await world.ended(id)).toMatchObject({ outcome: 'completed' })
+  })
+})
+
+describe('a lock that Redis does not confirm', () => {
+  test('ends the attempt while the lock still holds, before the job runs elsewhere', async () => {
+    const { first, id } = await running('unconfirmed')
+    const contexts = first.below().filter((pid) => pid !== first.launcherPid())
+    await world.redisServer.kill()
+    await until('the running context gone', () => !contexts.every(isAlive), 15_000)
+    await world.redisServer.start()
+    await world.gates.arrived('unconfirmed', 2)
+    world.gates.pass('unconfirmed')
+    expect(await world.ended(id)).toMatchObject({ outcome: 'completed', result: { attempt: 1 } })
   })
 })
 

@@ -1,5 +1,5 @@
 import { CONTEXT_FRAME_BYTES, type FromContext, type ToContext } from '#lib/wire'
-import { Allowance } from './allowance.ts'
+import type { Allowance } from './allowance.ts'
 import { ProtocolViolation } from './errors.ts'
 import { FramedSocket } from './framed-socket.ts'
 import type { Arrival } from './listener.ts'
@@ -45,9 +45,9 @@ export class Channel {
   #begun = false
   #calls = new Set<number>()
 
-  /** `forward` gets every word that does not end a phase; `outputBytes` is what of them is kept. */
-  constructor(outputBytes: number, forward: (message: FromContext) => void) {
-    this.#allowance = new Allowance(outputBytes)
+  /** `forward` gets every word that does not end a phase. */
+  constructor(allowance: Allowance, forward: (message: FromContext) => void) {
+    this.#allowance = allowance
     this.#forward = forward
   }
 
@@ -82,6 +82,12 @@ export class Channel {
       this.#framed.destroy(new ProtocolViolation('the context does not read the replies to its calls'))
   }
 
+  /** Ends the phase: the context did elsewhere what it may not. */
+  violate(error: Error): void {
+    this.#framed?.destroy(error)
+    this.#over({ kind: 'violation', error })
+  }
+
   close(): void {
     this.#framed?.destroy()
     this.#over({ kind: 'closed' })
@@ -93,7 +99,10 @@ export class Channel {
     if (!parsed.success) throw new ProtocolViolation('a frame is no message of the protocol')
     const message = parsed.data
     const { words, last } = LEGAL[this.#phase]
-    if (last.includes(message.t)) return this.#finish(message)
+    if (last.includes(message.t)) {
+      this.#allowance.admits(message, bytes)
+      return this.#finish(message)
+    }
     if (!words.includes(message.t))
       throw new ProtocolViolation(`"${message.t}" is not legal while ${this.#phase}`)
     this.#bound(message)

@@ -12,6 +12,7 @@ import type {
   WireError,
   WireSpan,
 } from '#lib/wire'
+import { Allowance } from './allowance.ts'
 import type { Bundle } from './bundle.ts'
 import { Channel, type End } from './channel.ts'
 import { AgentLoadError, CallLimitError, ContextStartError, OutputLimitError } from './errors.ts'
@@ -30,7 +31,7 @@ export interface ContextLimits {
   timeoutMs: number
   /** From the abort until the kill. Default of the pool: 500. */
   graceMs: number
-  /** Console output of one context, and as much again of log lines, progress and emitted values. */
+  /** Result, log lines, progress, emitted values, spans and console output of one context together. */
   outputBytes: number
   /** From start until the agent's module is loaded. */
   loadTimeoutMs: number
@@ -96,6 +97,7 @@ export class Context implements AsyncDisposable {
   readonly id = randomBytes(12).toString('hex')
   readonly #options: ContextOptions
   readonly #channel: Channel
+  readonly #allowance: Allowance
   readonly #started = Promise.withResolvers<void>()
   readonly #acquired = Promise.withResolvers<void>()
   readonly #ended = Promise.withResolvers<Receipt>()
@@ -108,7 +110,8 @@ export class Context implements AsyncDisposable {
 
   private constructor(options: ContextOptions) {
     this.#options = options
-    this.#channel = new Channel(options.limits.outputBytes, (message) => this.#forward(message))
+    this.#allowance = new Allowance(options.limits.outputBytes)
+    this.#channel = new Channel(this.#allowance, (message) => this.#forward(message))
     for (const one of [this.#started, this.#acquired, this.#ended]) one.promise.catch(() => {})
     const { launcher, listener } = options
     listener.expect(this.id, (arrival) => this.#channel.attach(arrival))
@@ -253,6 +256,11 @@ export class Context implements AsyncDisposable {
   }
 
   #print({ stream, text }: Extract<FromLauncher, { t: 'output' }>): void {
+    try {
+      this.#allowance.take(Buffer.byteLength(text))
+    } catch (error) {
+      return this.#channel.violate(error as Error)
+    }
     if (this.#on.output) this.#on.output(stream, text)
     else this.#options.log.debug({ context: this.id, stream, text }, 'spare wrote to its console')
   }

@@ -45,11 +45,13 @@ export class ProtocolViolation extends Error {
   override readonly name = 'ProtocolViolation'
 }
 
-/** A context logged, reported or emitted more than one may. */
+/** A context said more than one may. */
 export class OutputLimitError extends Error {
   override readonly name = 'OutputLimitError'
   constructor(limitBytes: number) {
-    super(`log lines, progress and emitted values of more than ${limitBytes} bytes`)
+    super(
+      `more than ${limitBytes} bytes of result, log lines, progress, emitted values, spans and console together`,
+    )
   }
 }
 

@@ -26,7 +26,7 @@ export interface Facts {
 
 /** What allocators say when RLIMIT_DATA stops them; V8's own end is the receipt's. */
 const NO_MEMORY =
-  /Array buffer allocation failed|Failed to allocate memory|ERR_MEMORY_ALLOCATION_FAILED|could not allocate memory|ENOMEM/
+  /Array buffer allocation failed|Failed to allocate memory|ERR_MEMORY_ALLOCATION_FAILED|could not allocate memory|Unable to grow instance memory|ENOMEM/
 
 /** Judges an attempt: first what cut it short, then what it broke, then what it said, then how its process ended. */
 export function conclude(facts: Facts): AttemptEnd {
@@ -72,7 +72,7 @@ function ended({ receipt }: Facts): Judgement {
     case 'out-of-memory':
       return problem('out-of-memory', 'out-of-memory', `more than ${receipt.limits.memoryBytes.value} bytes`)
     case 'output-limit':
-      return problem('failed', 'output-limit', 'more console output than is allowed')
+      return problem('failed', 'output-limit', 'more output than is allowed')
     case 'exit':
       return problem('failed', 'exited', `the agent ended its process with code ${receipt.exitCode}`)
     default:

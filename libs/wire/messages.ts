@@ -73,7 +73,7 @@ export type FromContext =
 export interface LoadLimits {
   /** JS heap, MiB. */
   heapMiB: number
-  /** Bytes of console output kept. */
+  /** Bytes of console output that are passed on; the worker counts them with everything else. */
   outputBytes: number
   childProcess: boolean
   worker: boolean

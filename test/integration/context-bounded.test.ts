@@ -20,7 +20,17 @@ const HOSTILE = agentOf(`
     case 'emit': { for (let i = 0; i < 200; i++) ctx.emit('x'.repeat(1000)); return 'fine' }
     case 'progress': { for (let i = 0; i < 200; i++) ctx.progress('x'.repeat(1000)); return 'fine' }
     case 'log': { for (let i = 0; i < 200; i++) ctx.log.info({}, 'x'.repeat(1000)); return 'fine' }
-    case 'spans': { for (let i = 0; i < 1500; i++) await ctx.span('s' + i, () => 1); return 'fine' }
+    case 'spans': { for (let i = 0; i < input.spans; i++) await ctx.span('s' + i, () => 1); return 'fine' }
+    case 'mixed': {
+      if (input.console) await new Promise((done) => process.stdout.write('x'.repeat(input.console), done))
+      if (input.log) ctx.log.info({}, 'x'.repeat(input.log))
+      if (input.progress) ctx.progress('x'.repeat(input.progress))
+      if (input.emit) ctx.emit('x'.repeat(input.emit))
+      for (let i = 0; i < input.spans; i++) await ctx.span('x'.repeat(100), () => 1)
+      // The console comes by another way: the result must not overtake it.
+      await new Promise((done) => setTimeout(done, 100))
+      return 'x'.repeat(input.result)
+    }
     case 'type': throw Object.assign(new Error('no'), { type: input.type })
     case 'calls': {
       let done = 0
@@ -52,6 +62,16 @@ const HOSTILE = agentOf(`
 
 /** The kernel lists the processes of a cgroup, which only root may make here. */
 const keepsLists = process.getuid!() === 0
+
+/** Of 100,000 bytes. No kind alone passes the limit. */
+const MIXED = {
+  fits: { console: 20_000, progress: 20_000, emit: 20_000, result: 20_000 },
+  'console and result': { console: 60_000, result: 60_000 },
+  'emitted and result': { emit: 60_000, result: 60_000 },
+  'progress and emitted': { progress: 60_000, emit: 60_000 },
+  'spans and result': { spans: 300, result: 60_000 },
+  'console and emitted': { console: 60_000, emit: 60_000 },
+}
 
 describe.each(levels)('I2 bounded, at level %s', (level) => {
   test('an attempt that never returns or never yields ends at its timeout', async () => {
@@ -105,10 +125,22 @@ describe.each(levels)('I2 bounded, at level %s', (level) => {
   })
 
   test('of a flood of spans the first thousand are handed on, and the attempt goes on', async () => {
-    await using world = await openWorld({ level, source: HOSTILE })
+    await using world = await openWorld({ level, source: HOSTILE, limits: { outputBytes: 2 ** 20 } })
     let spans = 0
-    const end = await world.run({ do: 'spans' }, { span: () => void spans++ })
+    const end = await world.run({ do: 'spans', spans: 1500 }, { span: () => void spans++ })
     expect([end.outcome, end.result, spans]).toEqual(['completed', 'fine', 1000])
+  })
+
+  test('console, log lines, progress, emitted values, spans and result are counted as one', async () => {
+    await using world = await openWorld({ level, source: HOSTILE, spares: 2 })
+    for (const [what, sizes] of Object.entries(MIXED)) {
+      const all = { console: 0, log: 0, progress: 0, emit: 0, spans: 0, result: 0, ...sizes }
+      const end = await world.run({ do: 'mixed', ...all })
+      expect([what, end.outcome, end.error?.type]).toEqual([
+        what,
+        ...(what === 'fits' ? ['completed', undefined] : ['failed', 'output-limit']),
+      ])
+    }
   })
 
   test('the type of an error is one word, whatever the agent made of it', async () => {

@@ -28,6 +28,8 @@ describe('I2: how an attempt ended', () => {
   test('an allocator that gave up is out of memory, whatever the agent made of it', () => {
     expect(setup({ end: failed('RangeError', 'Array buffer allocation failed') })[0]).toBe('out-of-memory')
     expect(setup({ end: failed('RangeError', 'Failed to allocate memory') })[0]).toBe('out-of-memory')
+    const wasm = 'WebAssembly.Memory.grow(): Unable to grow instance memory'
+    expect(setup({ end: failed('RangeError', wasm) })[0]).toBe('out-of-memory')
     expect(setup({ end: failed('RangeError', 'Invalid array length') })[0]).toBe('failed')
   })
   test('a permanent failure stays one', () => {

@@ -15,12 +15,13 @@ import type {
 import { Allowance } from './allowance.ts'
 import type { Bundle } from './bundle.ts'
 import { Channel, type End } from './channel.ts'
-import { AgentLoadError, CallLimitError, ContextStartError, OutputLimitError } from './errors.ts'
+import { AgentLoadError, CallLimitError, ContextStartError } from './errors.ts'
 import type { LauncherLink } from './link.ts'
 import type { ContextListener } from './listener.ts'
 import { type AttemptEnd, conclude } from './outcome.ts'
 import { joinCodeCache, loadFrames } from './load-frames.ts'
 import { lostReceipt } from './lost-receipt.ts'
+import { expectMessage, loadProblem, reasonFor } from './phase-ends.ts'
 import { mapError } from './stack.ts'
 import { Stopper } from './stopper.ts'
 
@@ -307,20 +308,4 @@ export class Context implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#end('released')
   }
-}
-
-function reasonFor(end: End): EndedBy {
-  if (end.kind !== 'violation') return 'released'
-  return end.error instanceof OutputLimitError ? 'output-limit' : 'protocol-violation'
-}
-
-function expectMessage(end: End, otherwise: string): void {
-  if (end.kind === 'violation') throw new ContextStartError(end.error.message)
-  if (end.kind === 'closed') throw new ContextStartError(otherwise)
-}
-
-function loadProblem(end: End): WireError {
-  if (end.kind === 'violation') return { type: 'protocol-violation', message: end.error.message }
-  if (end.kind === 'message' && 'error' in end.message) return end.message.error
-  return { type: 'crashed', message: 'the context ended while it loaded the agent' }
 }

@@ -92,7 +92,7 @@ export class LauncherLink implements AsyncDisposable {
       ...(permissionModel === false ? { permissionModel } : {}),
       ...(await threadsConfig(options)),
     }
-    const link = new LauncherLink(spawnLauncher(level, options.main), config)
+    const link = new LauncherLink(spawnLauncher(options.main), config)
     try {
       await link.opened
     } catch (error) {
@@ -175,7 +175,7 @@ async function threadsConfig(options: LauncherOptions): Promise<Partial<Launcher
 }
 
 /** In a mount namespace of its own where root, so that what it mounts is on no one else's host. */
-function spawnLauncher(level: Level, main = MAIN): ChildProcess {
+function spawnLauncher(main = MAIN): ChildProcess {
   const node = [process.execPath, '--disable-sigusr1', '--disable-warning=ExperimentalWarning', main]
   const root = process.getuid?.() === 0
   const limits = [PRLIMIT, '--core=0:0']

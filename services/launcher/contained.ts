@@ -1,18 +1,13 @@
 import type { ChildProcess } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
-import {
-  type ContextMemory,
-  limitsInForce,
-  type MemoryKeeper,
-  type StartCommand,
-  type Walls,
-} from '#lib/context'
-import type { EndedBy, FromLauncher, Receipt, ToLauncher } from '#lib/wire'
+import { isAlive, type Keeper, type Kept, limitsInForce, processesOf, type Walls } from '#lib/context'
+import type { EndedBy, FromLauncher, HeldLimits, Receipt, ToLauncher } from '#lib/wire'
 import type { HeldContext } from './held.ts'
+import { sweepIpc } from './ipc.ts'
 import { Output } from './output.ts'
-import { cpuMsOf, isAlive, killProcess, killUid, processesOf, signalBehind } from './processes.ts'
+import { killAll, killProcess, killUid, signalBehind } from './processes.ts'
 import type { Room } from './room.ts'
-import { connectAll, firstPid, spawnContext } from './start.ts'
+import { connectAll, firstPid, spawnContext, through } from './start.ts'
 
 /**
  * One context as the launcher sees it. C1: after `ended` nothing that it started is alive. C2: `ended` is told exactly
@@ -23,7 +18,8 @@ import { connectAll, firstPid, spawnContext } from './start.ts'
 export interface ContainedOptions {
   start: Extract<ToLauncher, { t: 'start' }>
   walls: Walls
-  memory: MemoryKeeper
+  keeper: Keeper
+  held: HeldLimits
   room: Room
   uid: number
   entry: string
@@ -35,10 +31,12 @@ type Acquire = Extract<ToLauncher, { t: 'acquire' }>
 /** What a spare may use beside its heap, from Node's start until an attempt enters. */
 const LOAD_BYTES = 160 * 2 ** 20
 const SWEEPS = 50
+/** Objects of our own uid may be our own. */
+const isOwnUid = (uid: number) => uid !== process.getuid!()
 
 export class Contained implements HeldContext {
   readonly #options: ContainedOptions
-  readonly #memory: ContextMemory
+  readonly #kept: Kept
   readonly #output: Output
   readonly #startedAt = Date.now()
   #child: ChildProcess | undefined
@@ -46,7 +44,6 @@ export class Contained implements HeldContext {
   #acquired: { at: number; by: Acquire } | undefined
   #acquires = 0
   #endedBy: EndedBy | undefined
-  #cpuMs: number | null = null
   #timer: NodeJS.Timeout | undefined
   /** Resolves when the context and everything it started is gone and told. */
   readonly ended: Promise<void>
@@ -58,7 +55,12 @@ export class Contained implements HeldContext {
     const pass = (stream: 'stdout' | 'stderr', text: string) =>
       options.tell({ t: 'output', context, stream, text })
     this.#output = new Output(limits.outputBytes, pass, () => this.end('output-limit'))
-    this.#memory = options.memory.open(context, () => this.end('out-of-memory'))
+    this.#kept = options.keeper.open(context, {
+      over: () => this.end('out-of-memory'),
+      sharesUid: options.walls.sharesUid,
+      hasTmpfs: options.walls.diskBytes?.by === 'tmpfs',
+      startsProcesses: limits.childProcess,
+    })
     this.ended = new Promise((resolve) => (this.#resolveEnded = resolve))
   }
 
@@ -79,7 +81,7 @@ export class Contained implements HeldContext {
   async acquire(message: Acquire): Promise<void> {
     const reuse = this.#acquires++
     this.#acquired ??= { at: Date.now(), by: message }
-    await this.#memory.acquire(message.memoryBytes)
+    this.#kept.acquire(message.memoryBytes)
     this.#timer ??= setTimeout(() => this.end('timeout'), message.timeoutMs + message.graceMs)
     this.#options.tell({ t: 'acquired', context: message.context, reuse })
   }
@@ -94,21 +96,21 @@ export class Contained implements HeldContext {
     this.#endedBy = by
     clearTimeout(this.#timer)
     if (!this.#child) return
-    this.#cpuMs = cpuMsOf(this.#memory.pids() ?? [this.#pid])
+    this.#kept.measure()
     this.#kill()
   }
 
   async #start({ context, limits }: ContainedOptions['start']): Promise<void> {
-    const { room, walls, uid, entry } = this.#options
+    const { room, walls, keeper, uid, entry } = this.#options
     const sockets = await connectAll(room, context)
-    const command: StartCommand = walls.command(limits, uid)
+    const command = through(keeper.starter, walls.command(limits, uid))
     const child = spawnContext(command, sockets, entry)
     this.#child = child
     this.#output.read('stdout', child.stdout!)
     this.#output.read('stderr', child.stderr!)
     child.once('exit', () => void this.#finish(child))
     this.#pid = await firstPid(child, command.statusFd)
-    await this.#memory.load(this.#pid, limits.heapMiB * 2 ** 20 + LOAD_BYTES)
+    await this.#kept.load(this.#pid, limits.heapMiB * 2 ** 20 + LOAD_BYTES)
     if (this.#endedBy) this.#kill()
   }
 
@@ -135,34 +137,38 @@ export class Contained implements HeldContext {
     this.#dispose()
   }
 
-  /** Kills what is left until nothing is; gives how many had to be killed after the first kill. */
+  /**
+   * Kills what is left until nothing is, however long it takes: meanwhile slot and uid are in quarantine. Gives how many
+   * processes withstood the first second.
+   */
   async #sweep(): Promise<number> {
-    let left = this.#left()
-    if (left.length > 0 && this.#options.walls.level === 'process') await killUid(this.#options.uid)
+    const { walls, uid } = this.#options
     let found = 0
-    for (let sweep = 1; sweep <= SWEEPS; sweep++) {
+    let left = this.#left()
+    if (left.length > 0 && walls.sharesUid) killAll(() => this.#left())
+    else if (left.length > 0 && walls.level === 'process') await killUid(uid)
+    for (let sweep = 1; ; sweep++) {
       left = this.#left()
-      if (left.length === 0) break
-      await delay(sweep)
-      for (const pid of left) killProcess(pid)
+      if (left.length === 0) return found
       if (sweep === SWEEPS) found = left.length
+      await delay(Math.min(sweep, SWEEPS))
+      for (const pid of left) killProcess(pid)
     }
-    return found
   }
 
   #left(): number[] {
     const { walls, uid } = this.#options
     if (walls.level === 'namespace' && this.#pid && isAlive(this.#pid)) return [this.#pid]
-    const listed = this.#memory.pids()
+    const listed = this.#kept.pids()
     if (listed) return listed.filter(isAlive)
-    return walls.level === 'process' ? processesOf(uid) : []
+    return walls.level === 'process' && !walls.sharesUid ? processesOf(uid).filter(isAlive) : []
   }
 
   #receipt(child: ChildProcess, leftOver: number): Receipt {
-    const { start, walls, memory, uid, permissionModel } = this.#options
+    const { start, walls, held, uid, permissionModel } = this.#options
     const { memoryBytes = 0, timeoutMs = 0 } = this.#acquired?.by ?? {}
     const asked = { ...start.limits, memoryBytes, timeoutMs }
-    const peak = this.#memory.peakBytes
+    const peak = this.#kept.memory.peakBytes
     const signal = child.signalCode ?? (walls.level === 'namespace' ? signalBehind(child.exitCode) : null)
     return {
       context: start.context,
@@ -170,11 +176,11 @@ export class Contained implements HeldContext {
       reuse: Math.max(0, this.#acquires - 1),
       pid: this.#pid,
       uid,
-      limits: limitsInForce({ memoryBy: memory.mechanism, ...walls.held }, asked),
-      emptyBytes: this.#memory.emptyBytes,
+      limits: limitsInForce(held, asked),
+      emptyBytes: this.#kept.memory.emptyBytes,
       peakBytes: peak,
       overshootBytes: peak === null ? null : Math.max(0, peak - asked.memoryBytes),
-      cpuMs: this.#cpuMs,
+      cpuMs: this.#kept.cpuMs,
       startedAt: this.#startedAt,
       readyAt: null,
       acquiredAt: this.#acquired?.at ?? null,
@@ -182,14 +188,14 @@ export class Contained implements HeldContext {
       endedBy: this.#endedBy ?? this.#ownEnd(signal),
       exitCode: signal ? null : child.exitCode,
       signal,
-      leftOver: { processes: leftOver, ipcObjects: null },
+      leftOver: { processes: leftOver, ipcObjects: isOwnUid(uid) ? sweepIpc(uid) : null },
       ...(permissionModel === false ? { permissionModel } : {}),
     }
   }
 
   /** What ended a context that we did not end. */
   #ownEnd(signal: string | null): EndedBy {
-    if (this.#memory.exceeded) return 'out-of-memory'
+    if (this.#kept.memory.exceeded) return 'out-of-memory'
     if (!signal) return 'exit'
     return this.#output.saysOutOfMemory ? 'out-of-memory' : 'signal'
   }
@@ -200,7 +206,7 @@ export class Contained implements HeldContext {
   }
 
   #dispose(): void {
-    this.#memory[Symbol.dispose]()
+    this.#kept[Symbol.dispose]()
     this.#resolveEnded()
   }
 }

@@ -1,15 +1,16 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import {
   contextUidRange,
-  type MemoryKeeper,
+  Keeper,
+  LandlockWalls,
   NamespaceWalls,
-  openMemory,
   ProcessWalls,
   UIDS,
   UidSource,
   type Walls,
   withoutPermissionModel,
 } from '#lib/context'
-import type { FromLauncher, LauncherConfig, ToLauncher } from '#lib/wire'
+import type { FromLauncher, HeldLimits, LauncherConfig, ToLauncher } from '#lib/wire'
 import { Contained } from './contained.ts'
 import type { HeldContext } from './held.ts'
 import { refuseCalls } from './refuse-calls.ts'
@@ -17,12 +18,15 @@ import { openRoom, type Room } from './room.ts'
 import { THREAD_HELD, ThreadContext } from './thread-context.ts'
 import { ThreadHosts } from './thread-hosts.ts'
 
+/** A context that the kernel does not let go of holds its slot; it does not hold the end of its launcher. */
+const QUARANTINE_MS = 10_000
+
 /** Starts, limits and ends contexts as one worker asks. L1: after disposal none is alive. L2: a uid is given once. */
 export class Launcher implements AsyncDisposable {
   readonly #config: LauncherConfig
   readonly #tell: (message: FromLauncher) => void
   readonly #room: Room
-  readonly #memory: MemoryKeeper
+  readonly #keeper: Keeper
   readonly #walls: Walls | undefined
   readonly #hosts: ThreadHosts | undefined
   readonly #uids: UidSource | undefined
@@ -36,12 +40,12 @@ export class Launcher implements AsyncDisposable {
     this.#room = openRoom(config)
     const isThread = config.level === 'thread'
     this.#uids = process.getuid!() === 0 && !isThread ? openUids() : undefined
-    this.#memory = openMemory()
+    this.#keeper = new Keeper()
+    if (!isThread) this.#keeper.refuseUnbounded()
     this.#walls = isThread ? undefined : openWalls(config, this.#room, this.#uids !== undefined)
-    this.#hosts = isThread ? openHosts(config, this.#room, this.#memory) : undefined
+    this.#hosts = isThread ? openHosts(config, this.#room, this.#keeper) : undefined
     this.#alive()
-    const held = this.#walls ? { memoryBy: this.#memory.mechanism, ...this.#walls.held } : THREAD_HELD
-    tell({ t: 'open', level: config.level, held })
+    tell({ t: 'open', level: config.level, held: this.#held })
   }
 
   /** Does what one message asks; what cannot be done is told, not thrown. */
@@ -76,7 +80,8 @@ export class Launcher implements AsyncDisposable {
       uid,
       entry,
       walls: this.#walls!,
-      memory: this.#memory,
+      keeper: this.#keeper,
+      held: this.#held,
       room: this.#room,
       tell,
       ...(permissionModel === false ? { permissionModel } : {}),
@@ -91,12 +96,17 @@ export class Launcher implements AsyncDisposable {
     }, this.#config.aliveTimeoutMs)
   }
 
+  get #held(): HeldLimits {
+    return this.#walls ? { ...this.#keeper.held, diskBytes: this.#walls.diskBytes } : THREAD_HELD
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     clearTimeout(this.#watch)
     for (const context of this.#contexts.values()) context.end('worker-gone')
-    await Promise.all([...this.#contexts.values()].map((context) => context.ended))
+    const all = Promise.all([...this.#contexts.values()].map((context) => context.ended))
+    await Promise.race([all, delay(QUARANTINE_MS, undefined, { ref: false })])
     await this.#hosts?.[Symbol.asyncDispose]()
-    this.#memory[Symbol.dispose]()
+    this.#keeper[Symbol.dispose]()
     this.#room[Symbol.dispose]()
   }
 }
@@ -114,7 +124,7 @@ function openWalls(config: LauncherConfig, room: Room, root: boolean): Walls {
 
 function wallsOf({ level }: LauncherConfig, room: Room, root: boolean): Walls {
   if (level === 'namespace') return new NamespaceWalls({ node: room.node, folder: room.folder, ownUid: root })
-  if (level !== 'process' || !root) throw new Error('level process needs root')
+  if (!root) return new LandlockWalls(room.folder)
   refuseCalls()
   return new ProcessWalls(room.node)
 }
@@ -122,12 +132,12 @@ function wallsOf({ level }: LauncherConfig, room: Room, root: boolean): Walls {
 function openHosts(
   { threads, entry, hostUid, hostGid, permissionModel }: LauncherConfig,
   room: Room,
-  memory: MemoryKeeper,
+  keeper: Keeper,
 ): ThreadHosts {
   if (!threads) throw new Error('level thread needs the code of its host')
   if (permissionModel === false) throw new Error('level thread has no walls but the permission model')
   const identity = hostUid === undefined ? {} : { uid: hostUid, gid: hostGid ?? hostUid }
-  return new ThreadHosts({ node: room.node, room, memory, entry, ...threads, ...identity })
+  return new ThreadHosts({ node: room.node, room, keeper, entry, ...threads, ...identity })
 }
 
 /** Never silently, and never for an attempt that could be given rights. */

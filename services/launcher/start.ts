@@ -22,6 +22,12 @@ export async function connectAll(room: Room, context: string): Promise<(Socket |
   throw failed.reason
 }
 
+/** The same command, started by other programs that hand over to it. */
+export function through(starter: string[], command: StartCommand): StartCommand {
+  const [file, ...args] = [...starter, command.file, ...command.args]
+  return { ...command, file: file!, args }
+}
+
 /** Spawns the context with its connections and gives up our ends of them. */
 export function spawnContext(
   command: StartCommand,

@@ -3,24 +3,25 @@ import type { Socket } from 'node:net'
 import { totalmem } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
-  type ContextMemory,
   FramedSocket,
   FromHostSchema,
   hostCommand,
-  type MemoryKeeper,
+  isAlive,
+  type Keeper,
+  type Kept,
   threadArguments,
 } from '#lib/context'
 import { type FromHost, type LoadLimits, type ToHost, TRUSTED_FRAME_BYTES } from '#lib/wire'
 import { culpritOf, type Suspect } from './culprit.ts'
 import { LastWords } from './last-words.ts'
-import { isAlive, killProcess } from './processes.ts'
+import { killProcess } from './processes.ts'
 import type { Room } from './room.ts'
 
 /** What every thread host of a launcher is made of. */
 export interface HostSettings {
   node: string
   room: Room
-  memory: MemoryKeeper
+  keeper: Keeper
   /** What the host runs, and what each thread of it runs. */
   hostEntry: string
   entry: string
@@ -57,7 +58,7 @@ export class ThreadHost {
   readonly #child: ChildProcess
   readonly #words: LastWords
   readonly #channel: FramedSocket
-  readonly #memory: ContextMemory
+  readonly #kept: Kept
   readonly #occupants = new Map<string, Occupant>()
   readonly #startedAt = performance.now()
   #killedFor: string | undefined
@@ -73,7 +74,13 @@ export class ThreadHost {
     const root = process.getuid!() === 0
     this.#child = spawnHost(hostCommand({ node, limits, root, ...identity }), settings)
     this.#words = new LastWords(this.#child.stderr!)
-    this.#memory = settings.memory.open(name, () => this.kill())
+    this.#kept = settings.keeper.open(name, {
+      over: () => this.kill(),
+      sharesUid: false,
+      hasTmpfs: false,
+      startsProcesses: limits.childProcess,
+      memoryOnly: true,
+    })
     this.#channel = new FramedSocket(this.#child.stdio[CONTROL_FD] as Socket, TRUSTED_FRAME_BYTES, {
       message: (message) => this.#take(FromHostSchema.parse(message)),
       close: () => this.kill(),
@@ -106,7 +113,7 @@ export class ThreadHost {
     if (this.#child.pid === undefined) throw new Error('the thread host cannot be run')
     const each = limits.heapMiB * MIB + THREAD_BYTES
     const most = Math.floor(totalmem() * SHARE_OF_MACHINE)
-    await this.#memory.load(this.pid, Math.min(most, HOST_BYTES + this.#settings.maxContexts * each))
+    await this.#kept.load(this.pid, Math.min(most, HOST_BYTES + this.#settings.maxContexts * each))
     if (this.isOver) throw new Error(`the thread host ended at its start (${this.#words.line})`)
   }
 
@@ -137,7 +144,7 @@ export class ThreadHost {
     this.isOver = true
     const closed = new Promise((resolve) => this.#child.once('close', resolve))
     await Promise.race([closed, delay(READ_OUT_MS, undefined, { ref: false })])
-    const outOfMemory = this.#memory.exceeded || this.#words.saysOutOfMemory
+    const outOfMemory = this.#kept.memory.exceeded || this.#words.saysOutOfMemory
     const all = [...this.#occupants.values()]
     const culprit = this.#killedFor
       ? this.#occupants.get(this.#killedFor)
@@ -148,7 +155,7 @@ export class ThreadHost {
         this.#child.signalCode,
       )
     await this.#sweep()
-    this.#memory[Symbol.dispose]()
+    this.#kept[Symbol.dispose]()
   }
 
   async #sweep(): Promise<void> {
@@ -161,7 +168,7 @@ export class ThreadHost {
 
   /** Processes that threads have started and that live. */
   #left(): number[] {
-    return (this.#memory.pids() ?? []).filter((pid) => pid !== this.pid && isAlive(pid))
+    return (this.#kept.pids() ?? []).filter((pid) => pid !== this.pid && isAlive(pid))
   }
 }
 

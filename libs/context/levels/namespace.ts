@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process'
 import { existsSync, openSync, realpathSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { LoadLimits } from '#lib/wire'
+import { librariesOf } from './libraries.ts'
 import { seccompFilter } from './seccomp.ts'
-import { BWRAP, LDD } from './tools.ts'
-import { nodeArguments, PROCESSES, type StartCommand, TMPFS_BYTES, type Walls } from './walls.ts'
+import { BWRAP } from './tools.ts'
+import { nodeArguments, type StartCommand, TMPFS_BYTES, type Walls } from './walls.ts'
 
 /** Where node lies inside. */
 const INSIDE = '/node'
@@ -25,19 +25,14 @@ export interface NamespaceHost {
 /** Level `namespace`: bubblewrap with every namespace, an allow-list of binds and a seccomp filter. */
 export class NamespaceWalls implements Walls {
   readonly level = 'namespace'
-  readonly held: Walls['held']
+  readonly sharesUid = false
+  readonly diskBytes = { value: 2 * TMPFS_BYTES, by: 'tmpfs' } as const
   readonly #host: NamespaceHost
   readonly #argsFile: string
   readonly #filterFile: string
 
   constructor(host: NamespaceHost) {
     this.#host = host
-    this.held = {
-      processes: host.ownUid ? { value: PROCESSES, by: 'rlimit-nproc' } : null,
-      openFiles: null,
-      diskBytes: { value: 2 * TMPFS_BYTES, by: 'tmpfs' },
-      cpuWeight: null,
-    }
     this.#argsFile = join(host.folder, 'bwrap.args')
     this.#filterFile = join(host.folder, 'seccomp.bpf')
     writeFileSync(
@@ -68,7 +63,7 @@ export function bubblewrapArguments(node: string): string[] {
   const size = ['--size', String(TMPFS_BYTES)]
   const namespaces =
     '--unshare-all --unshare-user --disable-userns --die-with-parent --new-session --clearenv'
-  const binds = libraries(node).flatMap((path) => ['--ro-bind', realpathSync(path), path])
+  const binds = librariesOf(node).flatMap((path) => ['--ro-bind', realpathSync(path), path])
   // Keys are held by uid and by parent, not by namespace: where contexts have our uid, their names would be seen.
   const keys = existsSync('/proc/keys') ? ['--ro-bind', '/dev/null', '/proc/keys'] : []
   const devices = [
@@ -85,10 +80,4 @@ export function bubblewrapArguments(node: string): string[] {
   ]
   const rest = [...size, '--tmpfs', '/tmp', '--remount-ro', '/', '--chdir', '/tmp', '--hostname', 'context']
   return [...namespaces.split(' '), ...binds, '--ro-bind', node, INSIDE, ...devices, ...rest]
-}
-
-/** The files that the loader maps for a program, the loader among them. */
-function libraries(program: string): string[] {
-  const listed = execFileSync(LDD, [program], { encoding: 'utf8', env: {} })
-  return [...listed.matchAll(/(?:=> )?(\/\S+) \(0x/g)].map((match) => match[1]!)
 }

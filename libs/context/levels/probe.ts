@@ -1,7 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Level } from '#lib/wire'
+import { LANDLOCK_ABI, LandlockWalls } from './landlock.ts'
 import { bubblewrapArguments } from './namespace.ts'
+import { landlockAbi } from './syscalls.ts'
 import { BWRAP, isProgram, SETPRIV, UNSHARE } from './tools.ts'
 import { contextUidRange } from './uids.ts'
 
@@ -16,9 +20,11 @@ export interface LevelReport {
 }
 
 const MANAGERS = 'apt-get install'
-/** What the cluster file may say instead. Level `process` needs root, so nobody else is told to write it alone. */
-const orProcess = () =>
-  `${process.getuid!() === 0 ? 'or' : 'or run as root and'} write "isolation: process" under "defaults:" in the cluster file`
+/** What the cluster file may say instead. Where `process` is not there either, nobody is told to write it alone. */
+const orProcess = () => {
+  const given = process.getuid!() === 0 || (process.platform === 'linux' && landlockAbi() >= LANDLOCK_ABI)
+  return `${given ? 'or' : 'or run as root and'} write "isolation: process" under "defaults:" in the cluster file`
+}
 /** Ubuntu's own profile for bwrap: it lies in a package, and is not loaded everywhere. */
 const LOAD_BWRAP_PROFILE =
   'apt-get install apparmor-profiles && ' +
@@ -77,12 +83,8 @@ function userNamespaceRemedy(): string {
 
 function probeProcess(): LevelReport {
   const level = 'process'
-  if (process.platform !== 'linux' || process.getuid!() !== 0)
-    return missing(
-      level,
-      'it needs root, to give each context a uid and an empty network',
-      'run as root, or use namespace',
-    )
+  if (process.platform !== 'linux') return missing(level, 'it needs Linux', 'run on Linux')
+  if (process.getuid!() !== 0) return probeLandlock()
   for (const [program, path] of [
     ['setpriv', SETPRIV],
     ['unshare', UNSHARE],
@@ -98,6 +100,32 @@ function probeProcess(): LevelReport {
     return { level, available: true }
   } catch {
     return missing(level, 'namespaces cannot be made here', 'give the container CAP_SYS_ADMIN')
+  }
+}
+
+/** Without root: Landlock that keeps signals apart, and a filter for this architecture, tried as a context gets them. */
+function probeLandlock(): LevelReport {
+  const level = 'process'
+  const abi = landlockAbi()
+  const found = abi > 0 ? `this kernel's Landlock has version ${abi}` : 'this kernel has no Landlock'
+  if (abi < LANDLOCK_ABI)
+    return missing(
+      level,
+      `without root it needs Landlock ${LANDLOCK_ABI}, which keeps signals apart: ${found}`,
+      'run as root, or on Linux 6.12 or later with "landlock" in the kernel\'s lsm= list',
+    )
+  const folder = mkdtempSync(join(tmpdir(), 'tb-probe-'))
+  try {
+    const limits = { heapMiB: 64, outputBytes: 0, childProcess: false, worker: false }
+    const { file, args } = new LandlockWalls(folder).command(limits)
+    execFileSync(file, args, { env: {}, cwd: '/', input: '', stdio: 'pipe', timeout: 10_000 })
+    return { level, available: true }
+  } catch (error) {
+    const { stderr, message } = error as Error & { stderr?: Buffer }
+    const said = (stderr?.toString() || message).trim()
+    return missing(level, `Landlock and seccomp cannot be set here: ${said}`, 'run as root, or use namespace')
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
   }
 }
 

@@ -1,6 +1,6 @@
 import type { LoadLimits } from '#lib/wire'
 import { SETPRIV, UNSHARE } from './tools.ts'
-import { nodeArguments, PROCESSES, type StartCommand, type Walls } from './walls.ts'
+import { nodeArguments, type StartCommand, type Walls } from './walls.ts'
 
 /**
  * Level `process`, as root: a uid and gid of its own, no groups, no capability to gain, an empty network namespace and
@@ -9,12 +9,8 @@ import { nodeArguments, PROCESSES, type StartCommand, type Walls } from './walls
  */
 export class ProcessWalls implements Walls {
   readonly level = 'process'
-  readonly held = {
-    processes: { value: PROCESSES, by: 'rlimit-nproc' },
-    openFiles: null,
-    diskBytes: { value: 0, by: 'own-uid' },
-    cpuWeight: null,
-  } as const
+  readonly sharesUid = false
+  readonly diskBytes = { value: 0, by: 'own-uid' } as const
   readonly #node: string
 
   /** `node`: the binary at a path that every uid can reach. */

@@ -1,8 +1,7 @@
-import { execFile } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
-import { promisify } from 'node:util'
-import { PRLIMIT } from './tools.ts'
-import type { ContextMemory, MemoryKeeper } from './memory.ts'
+import { statfsSync, writeFileSync } from 'node:fs'
+import type { ContextMemory } from './memory.ts'
+import { family, statusBytes } from './proc.ts'
+import { setLimit } from './syscalls.ts'
 
 /**
  * Memory limits without a cgroup: RLIMIT_DATA stops allocations inside (a catchable error for buffers, V8's own end
@@ -10,41 +9,45 @@ import type { ContextMemory, MemoryKeeper } from './memory.ts'
  * allocation runs at 2 GB/s.
  */
 
-const run = promisify(execFile)
 /** Room for what a Node process maps before it has loaded anything. */
 const EMPTY_DATA_BYTES = 800 * 2 ** 20
 const WATCH_MS = 100
 
-/** Keeps limits by RLIMIT_DATA. */
-export class RlimitMemory implements MemoryKeeper {
-  readonly mechanism = 'rlimit-data'
-  open(_context: string, over: () => void): ContextMemory {
-    return new RlimitContext(over)
-  }
-  [Symbol.dispose](): void {}
+interface RlimitOptions {
+  /** Called when the watchdog finds the limit passed. */
+  over(): void
+  /** Every process of the context, the first one first. */
+  members: () => Iterable<number>
+  /** /tmp and /dev/shm are its own: their files are memory. */
+  hasTmpfs: boolean
 }
 
-class RlimitContext implements ContextMemory {
-  readonly #over: () => void
-  #root = 0
+/** The memory of one context, by RLIMIT_DATA. */
+export class RlimitMemory implements ContextMemory {
+  readonly #options: RlimitOptions
+  /** What each process of the empty context holds; nothing before an attempt has entered. */
+  readonly #before = new Map<number, number>()
   emptyBytes: number | null = null
   #watch: NodeJS.Timeout | undefined
   #peak: number | null = null
   exceeded = false
 
-  constructor(over: () => void) {
-    this.#over = over
+  constructor(options: RlimitOptions) {
+    this.#options = options
   }
 
-  async load(pid: number, limitBytes: number): Promise<void> {
-    this.#root = pid
-    await setDataLimit(pid, EMPTY_DATA_BYTES + limitBytes)
+  load(pid: number, limitBytes: number): void {
+    for (const one of family(pid)) setLimit(one, 'data', EMPTY_DATA_BYTES + limitBytes)
   }
 
-  async acquire(limitBytes: number): Promise<void> {
-    const pids = family(this.#root)
+  acquire(limitBytes: number): void {
+    const pids = [...this.#options.members()]
     this.emptyBytes = total(pids)
-    await Promise.all(pids.map((pid) => setDataLimit(pid, statusBytes(pid, 'VmData') + limitBytes)))
+    for (const pid of pids) setLimit(pid, 'data', statusBytes(pid, 'VmData') + limitBytes)
+    for (const pid of pids) {
+      resetPeak(pid)
+      this.#before.set(pid, statusBytes(pid, 'VmRSS'))
+    }
     this.#watch = setInterval(() => this.#look(limitBytes), WATCH_MS)
   }
 
@@ -52,16 +55,25 @@ class RlimitContext implements ContextMemory {
     return this.#peak
   }
 
-  pids(): undefined {
-    return undefined
+  /** Between two looks the kernel has kept the most that each process had. */
+  measure(): void {
+    const peaks = [...this.#before].map(([pid, bytes]) => Math.max(0, statusBytes(pid, 'VmHWM') - bytes))
+    if (peaks.length > 0) this.#seen(peaks.reduce((sum, bytes) => sum + bytes, 0))
+  }
+
+  #seen(added: number): void {
+    this.#peak = Math.max(this.#peak ?? 0, added)
   }
 
   #look(limitBytes: number): void {
-    const added = total(family(this.#root)) - (this.emptyBytes ?? 0)
-    this.#peak = Math.max(this.#peak ?? 0, added)
+    const pids = [...this.#options.members()]
+    const files = this.#options.hasTmpfs && pids[0] ? tmpfsBytes(pids[0]) : 0
+    const added = total(pids) + files - (this.emptyBytes ?? 0)
+    this.#seen(added)
+    this.measure()
     if (added <= limitBytes) return
     this.exceeded = true
-    this.#over()
+    this.#options.over()
   }
 
   [Symbol.dispose](): void {
@@ -69,28 +81,26 @@ class RlimitContext implements ContextMemory {
   }
 }
 
-const setDataLimit = (pid: number, bytes: number) =>
-  run(PRLIMIT, ['--pid', String(pid), `--data=${bytes}:${bytes}`], { env: {} })
-
-function family(root: number): number[] {
+/** 5: the kernel begins the peak anew. */
+function resetPeak(pid: number): void {
   try {
-    const children = readdirSync(`/proc/${root}/task`).flatMap((task) =>
-      readFileSync(`/proc/${root}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
-    )
-    return [root, ...children.flatMap(family)]
-  } catch {
-    return []
-  }
+    writeFileSync(`/proc/${pid}/clear_refs`, '5')
+  } catch {}
+}
+
+/** What lies in a context's own temporary folders. */
+function tmpfsBytes(pid: number): number {
+  return ['tmp', 'dev/shm']
+    .map((folder) => {
+      try {
+        const { blocks, bfree, bsize } = statfsSync(`/proc/${pid}/root/${folder}`)
+        return (blocks - bfree) * bsize
+      } catch {
+        return 0
+      }
+    })
+    .reduce((sum, bytes) => sum + bytes, 0)
 }
 
 const total = (pids: number[]) =>
   pids.reduce((sum, pid) => sum + statusBytes(pid, 'RssAnon') + statusBytes(pid, 'RssShmem'), 0)
-
-function statusBytes(pid: number, field: string): number {
-  try {
-    const found = new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
-    return Number(found?.[1] ?? 0) * 1024
-  } catch {
-    return 0
-  }
-}

@@ -1,55 +1,42 @@
+import { JUDGED, LAUNCHING, type Numbers, REFUSED, REFUSED_AT_SAME_UID } from './syscall-numbers.ts'
+
 /**
- * The seccomp filters of contexts, assembled for this machine's architecture.
- * Refused at level `namespace`: new sockets (the broker is inherited), io_uring, key rings, tracing and reading other processes, bpf,
- * userfaultfd, namespaces and mounts, SysV and POSIX queues, modules, foreign architectures.
- * clone3 is "not implemented", since its flags cannot be read by a filter; libc then uses clone, whose flags can.
- * At level `process` the filter lies on the launcher already, which needs unix sockets, mounts and namespaces: there it
- * refuses the rest, among it what no network namespace holds (vsock) and what no uid does (the session keyring, which a
- * process has from its parent).
+ * The seccomp filters of contexts, assembled for this machine's architecture. Refused is what `syscall-numbers.ts` lists,
+ * foreign architectures, and by its arguments: namespaces in clone; datagram socket pairs, which could be connected to a
+ * path. clone3 is "not implemented", since its flags cannot be read by a filter; libc then uses clone, whose flags can.
+ * At level `process` as root the filter lies on the launcher already, which needs unix sockets, mounts and namespaces:
+ * there it refuses the rest, among it what no network namespace holds (vsock) and what no uid does (the session keyring,
+ * which a process has from its parent).
  */
+
+/** What more is refused where a context has no uid of its own. */
+export interface FilterOptions {
+  /** Its uid is that of our own processes. */
+  sameUid?: boolean
+  /** It may start no process, only threads. */
+  threadsOnly?: boolean
+}
 
 interface Architecture {
   audit: number
-  clone: number
+  /** Where its numbers stand in the tables. */
+  column: 0 | 1
   /** Above it lies a second numbering of the same calls (x32). */
   foreignFrom?: number
-  socket: number
-  refused: number[]
-  /** Of those, what a launcher needs itself; io_uring_enter is of no use to who may set up no ring. */
-  launching: number[]
 }
-
-/** The same number on both: everything added since Linux 5.1. */
-const NEW_CALLS = [425, 426, 427, 428, 429, 430, 431, 432, 433, 438, 442]
-const CLONE3 = 435
-/** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET. */
-const CLONE_NAMESPACES = 0x7e02_0000
 
 const ARCHITECTURES: Record<string, Architecture> = {
-  x64: {
-    audit: 0xc000_003e,
-    clone: 56,
-    foreignFrom: 0x4000_0000,
-    socket: 41,
-    launching: [426, 272, 308, 165, 166, 155, 161, 135, 428, 429, 430, 431, 432, 433, 442],
-    refused: [
-      41, 248, 249, 250, 101, 310, 311, 312, 321, 323, 272, 308, 165, 166, 155, 161, 298, 303, 304, 135, 175,
-      313, 176, 246, 320, 29, 30, 31, 67, 64, 65, 66, 220, 68, 69, 70, 71, 240, 241, 242, 243, 244, 245,
-    ],
-  },
-  arm64: {
-    audit: 0xc000_00b7,
-    clone: 220,
-    socket: 198,
-    launching: [426, 97, 268, 40, 39, 41, 51, 92, 428, 429, 430, 431, 432, 433, 442],
-    refused: [
-      198, 217, 218, 219, 117, 270, 271, 272, 280, 282, 97, 268, 40, 39, 41, 51, 241, 264, 265, 92, 105, 273,
-      106, 104, 294, 194, 195, 196, 197, 190, 191, 192, 193, 186, 187, 188, 189, 180, 181, 182, 183, 184, 185,
-    ],
-  },
+  x64: { audit: 0xc000_003e, column: 0, foreignFrom: 0x4000_0000 },
+  arm64: { audit: 0xc000_00b7, column: 1 },
 }
 
+/** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET. */
+const CLONE_NAMESPACES = 0x7e02_0000
+const CLONE_THREAD = 0x1_0000
 const AF_UNIX = 1
+/** SOCK_DGRAM and SOCK_RAW have it, SOCK_STREAM and SOCK_SEQPACKET have not. */
+const DATAGRAM_BIT = 2
+
 const LOAD = 0x20
 const JUMP_EQUAL = 0x15
 const JUMP_AT_LEAST = 0x35
@@ -60,10 +47,10 @@ const ALLOW = 0x7fff_0000
 const EPERM = 0x0005_0001
 const ENOSYS = 0x0005_0026
 
-/** Offsets in struct seccomp_data. */
+/** Offsets in struct seccomp_data; an argument is two words, the low one first. */
 const AT_NUMBER = 0
 const AT_ARCHITECTURE = 4
-const AT_ARGUMENT_0 = 16
+const atArgument = (index: number) => 16 + 8 * index
 
 interface Step {
   code: number
@@ -74,8 +61,8 @@ interface Step {
 }
 
 /** The filter as the kernel reads it (struct sock_filter, little-endian). @throws when the architecture is unknown */
-export function seccompFilter(arch: string = process.arch): Buffer {
-  return assemble(program(architecture(arch)))
+export function seccompFilter(arch: string = process.arch, options: FilterOptions = {}): Buffer {
+  return assemble(program(architecture(arch), options))
 }
 
 /** What a launcher of level `process` lays on itself, and so on all that it starts. @throws as {@link seccompFilter} does */
@@ -88,7 +75,7 @@ function architecture(arch: string): Architecture {
   return ARCHITECTURES[arch]!
 }
 
-const start = ({ audit, foreignFrom }: Architecture): Step[] => [
+const begin = ({ audit, foreignFrom }: Architecture): Step[] => [
   { code: LOAD, k: AT_ARCHITECTURE },
   { code: JUMP_EQUAL, k: audit, to: 'known' },
   { code: RETURN, k: KILL_PROCESS },
@@ -96,36 +83,55 @@ const start = ({ audit, foreignFrom }: Architecture): Step[] => [
   ...(foreignFrom ? [{ code: JUMP_AT_LEAST, k: foreignFrom, to: 'refuse' }] : []),
 ]
 
+const on = ({ column }: Architecture, call: Numbers, to: string): Step[] =>
+  call[column] === null ? [] : [{ code: JUMP_EQUAL, k: call[column], to }]
+
 function launcherProgram(one: Architecture): Step[] {
-  const needed = [one.socket, ...one.launching]
-  const refused = [...one.refused, ...NEW_CALLS].filter((k) => !needed.includes(k))
+  const refused = Object.entries(REFUSED).filter(([name]) => name !== 'socket' && !LAUNCHING.includes(name))
   return [
-    ...start(one),
-    { code: JUMP_EQUAL, k: one.socket, to: 'socket' },
-    ...refused.map((k) => ({ code: JUMP_EQUAL, k, to: 'refuse' })),
+    ...begin(one),
+    ...on(one, REFUSED['socket']!, 'socket'),
+    ...refused.flatMap(([, call]) => on(one, call, 'refuse')),
     { code: RETURN, k: ALLOW },
-    { code: LOAD, k: AT_ARGUMENT_0, label: 'socket' },
+    { code: LOAD, k: atArgument(0), label: 'socket' },
     { code: JUMP_EQUAL, k: AF_UNIX, to: 'allow' },
-    { code: RETURN, k: EPERM, label: 'refuse' },
+    { ...REFUSE, label: 'refuse' },
     { code: RETURN, k: ALLOW, label: 'allow' },
   ]
 }
 
-function program(one: Architecture): Step[] {
-  const { clone, refused } = one
+function program(one: Architecture, options: FilterOptions): Step[] {
+  const { sameUid = false, threadsOnly = false } = options
+  const { socketpair, clone, clone3, fork, vfork, prlimit64 } = JUDGED
+  const refused = [...Object.values(REFUSED), ...(sameUid ? Object.values(REFUSED_AT_SAME_UID) : [])]
   return [
-    ...start(one),
-    { code: JUMP_EQUAL, k: CLONE3, to: 'missing' },
-    { code: JUMP_EQUAL, k: clone, to: 'clone' },
-    ...[...refused, ...NEW_CALLS].map((k) => ({ code: JUMP_EQUAL, k, to: 'refuse' })),
+    ...begin(one),
+    ...on(one, clone3, 'missing'),
+    ...on(one, clone, 'clone'),
+    ...on(one, socketpair, 'socketpair'),
+    ...(threadsOnly ? [...on(one, fork, 'refuse'), ...on(one, vfork, 'refuse')] : []),
+    ...(sameUid ? on(one, prlimit64, 'prlimit64') : []),
+    ...refused.flatMap((call) => on(one, call, 'refuse')),
     { code: RETURN, k: ALLOW },
-    { code: LOAD, k: AT_ARGUMENT_0, label: 'clone' },
+    { code: LOAD, k: atArgument(0), label: 'clone' },
     { code: JUMP_ANY_BIT, k: CLONE_NAMESPACES, to: 'refuse' },
+    ...(threadsOnly ? [{ code: JUMP_ANY_BIT, k: CLONE_THREAD, to: 'allow' }, REFUSE] : []),
+    { code: RETURN, k: ALLOW, label: 'allow' },
+    { code: LOAD, k: atArgument(1), label: 'socketpair' },
+    { code: JUMP_ANY_BIT, k: DATAGRAM_BIT, to: 'refuse' },
     { code: RETURN, k: ALLOW },
-    { code: RETURN, k: EPERM, label: 'refuse' },
+    // Reading a limit is one's own affair; setting one, by a pointer that is not null, would reach others as well.
+    { code: LOAD, k: atArgument(2), label: 'prlimit64' },
+    { code: JUMP_AT_LEAST, k: 1, to: 'refuse' },
+    { code: LOAD, k: atArgument(2) + 4 },
+    { code: JUMP_AT_LEAST, k: 1, to: 'refuse' },
+    { code: RETURN, k: ALLOW },
+    { ...REFUSE, label: 'refuse' },
     { code: RETURN, k: ENOSYS, label: 'missing' },
   ]
 }
+
+const REFUSE: Step = { code: RETURN, k: EPERM }
 
 function assemble(steps: Step[]): Buffer {
   const bytes = Buffer.alloc(steps.length * 8)

@@ -10,9 +10,11 @@ const find = (name: string) =>
 export const BWRAP = find('bwrap')
 export const SETPRIV = find('setpriv')
 export const UNSHARE = find('unshare')
+export const NICE = find('nice')
 export const PRLIMIT = find('prlimit')
 /** `mount`, of util-linux. */
 export const MOUNT = find('mount')
+export const IPCRM = find('ipcrm')
 export const LDD = find('ldd')
 
 /** True when the file can be run. */

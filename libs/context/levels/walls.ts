@@ -3,8 +3,10 @@ import type { HeldLimits, Level, LoadLimits } from '#lib/wire'
 /** How a context is started at one level. */
 export interface Walls {
   readonly level: Level
-  /** What the walls bound beside the memory. */
-  readonly held: Omit<HeldLimits, 'memoryBy'>
+  /** Contexts have our own uid and see our processes: what they start must be told from what is ours. */
+  readonly sharesUid: boolean
+  /** What a context may write, and what bounds it. */
+  readonly diskBytes: HeldLimits['diskBytes']
   /** What to spawn so that node runs what comes on its stdin behind the walls. Opens what `fds` lists; the caller closes them. */
   command(limits: LoadLimits, uid: number): StartCommand
 }
@@ -21,13 +23,11 @@ export interface StartCommand {
   statusFd?: number
 }
 
-/** Processes and threads of a context, where it has a uid of its own. */
-export const PROCESSES = 256
-
 /** The same walls with Node's permission model off: what is left is the kernel's. */
 export const withoutPermissionModel = (walls: Walls): Walls => ({
   level: walls.level,
-  held: walls.held,
+  sharesUid: walls.sharesUid,
+  diskBytes: walls.diskBytes,
   command(limits, uid) {
     const { args, ...rest } = walls.command(limits, uid)
     return { ...rest, args: args.filter((arg) => arg !== '--permission' && !arg.startsWith('--allow-')) }

@@ -1,13 +1,13 @@
 import { release } from 'node:os'
-import { contextUidRange, openMemory, UIDS, uidsLeft } from '#lib/context'
+import { contextUidRange, Keeper, UIDS, uidsLeft } from '#lib/context'
 import type { Measured } from './facts.ts'
 
 /** Measures what this host gives; what it makes for that is gone again. */
 export function measure(): Measured {
-  using memory = openMemory()
+  using keeper = new Keeper()
   const range = process.getuid?.() === 0 ? contextUidRange() : undefined
   return {
-    memoryBy: memory.mechanism,
+    memoryBy: keeper.held.memoryBy,
     landlockAbi: landlockAbi(),
     uids: range && uidsLeft(UIDS, range),
     kernel: `${release()} ${process.arch}`,

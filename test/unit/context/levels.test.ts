@@ -3,7 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { contextUidRange, launcherFilter, uidsLeft, UidSource } from '#lib/context'
-import { seccompFilter } from '../../../libs/context/levels/seccomp.ts'
+import {
+  JUDGED,
+  type Numbers,
+  REFUSED,
+  REFUSED_AT_SAME_UID,
+} from '../../../libs/context/levels/syscall-numbers.ts'
+import { NUMBERS } from '../../support/syscall-numbers.ts'
+import { type FilterOptions, seccompFilter } from '../../../libs/context/levels/seccomp.ts'
 
 const ALLOW = 0x7fff_0000
 const EPERM = 0x0005_0001
@@ -13,11 +20,12 @@ const X64 = 0xc000_003e
 const ARM64 = 0xc000_00b7
 
 /** Runs a filter as the kernel would. */
-function judge(filter: Buffer, call: { arch: number; number: number; argument0?: number }): number {
+function judge(filter: Buffer, call: { arch: number; number: number; arguments?: number[] }): number {
   const data = new Map([
     [0, call.number],
     [4, call.arch],
-    [16, call.argument0 ?? 0],
+    ...Array.from({ length: 6 }, (_, at) => [16 + 8 * at, call.arguments?.[at] ?? 0] as [number, number]),
+    ...Array.from({ length: 6 }, (_, at) => [20 + 8 * at, 0] as [number, number]),
   ])
   let loaded = 0
   for (let at = 0; ; at++) {
@@ -41,9 +49,9 @@ const folder = () => {
 }
 
 const of =
-  (arch: 'x64' | 'arm64') =>
-  (number: number, argument0 = 0) =>
-    judge(seccompFilter(arch), { arch: arch === 'x64' ? X64 : ARM64, number, argument0 })
+  (arch: 'x64' | 'arm64', options: FilterOptions = {}) =>
+  (number: number, ...args: number[]) =>
+    judge(seccompFilter(arch, options), { arch: arch === 'x64' ? X64 : ARM64, number, arguments: args })
 
 describe('I4: the seccomp filter', () => {
   test('refuses sockets, key rings, tracing, io_uring, mounts and queues on x64', () => {
@@ -67,6 +75,42 @@ describe('I4: the seccomp filter', () => {
     expect(of('x64')(435)).toBe(ENOSYS)
     expect(of('arm64')(435)).toBe(ENOSYS)
   })
+  test('lets a pair of streams through, and none of datagrams, which could be connected elsewhere', () => {
+    for (const [call, pair] of [
+      [of('x64'), 53],
+      [of('arm64'), 199],
+    ] as const) {
+      const flags = 0o2000000 | 0o4000
+      expect([1, 5].map((type) => call(pair, 1, type | flags))).toEqual([ALLOW, ALLOW])
+      expect([2, 3].map((type) => call(pair, 1, type | flags))).toEqual([EPERM, EPERM])
+    }
+  })
+  test('at our own uid refuses what would reach files, limits and priorities of others', () => {
+    for (const [call, numbers, prlimit] of [
+      [of('x64', { sameUid: true }), [90, 268, 92, 188, 280, 141, 203, 254, 160], 302],
+      [of('arm64', { sameUid: true }), [52, 53, 54, 5, 88, 140, 122, 27, 164], 261],
+    ] as const) {
+      for (const number of numbers) expect([number, call(number)]).toEqual([number, EPERM])
+      expect(call(prlimit, 0, 7, 0)).toBe(ALLOW)
+      expect(call(prlimit, 0, 7, 4096)).toBe(EPERM)
+    }
+    expect(of('x64')(90)).toBe(ALLOW)
+  })
+  test('where no process may be started, threads may', () => {
+    const call = of('x64', { sameUid: true, threadsOnly: true })
+    expect([57, 58].map((number) => call(number))).toEqual([EPERM, EPERM])
+    expect(call(56, 17)).toBe(EPERM)
+    expect(call(56, 0x3d0f00)).toBe(ALLOW)
+    expect(of('x64', { sameUid: true })(56, 17)).toBe(ALLOW)
+  })
+  test('has the numbers of the kernel’s own headers on both architectures', () => {
+    const listed = { ...REFUSED, ...REFUSED_AT_SAME_UID, ...JUDGED } as Record<string, Numbers>
+    const known = Object.entries(listed).filter(([name]) => Object.hasOwn(NUMBERS, name))
+    expect(known).toEqual(known.map(([name]) => [name, NUMBERS[name]]))
+    // Calls that are newer than those headers have one number for all architectures.
+    for (const [name, [x64, arm64]] of Object.entries(listed))
+      if (!Object.hasOwn(NUMBERS, name)) expect([name, x64, x64 > 450]).toEqual([name, arm64, true])
+  })
   test('kills what speaks another architecture, and refuses x32', () => {
     expect(judge(seccompFilter('x64'), { arch: 0x4000_0003, number: 0 })).toBe(KILL)
     expect(of('x64')(0x4000_0000 + 41)).toBe(EPERM)
@@ -78,8 +122,8 @@ describe('I4: the seccomp filter', () => {
 
 const on =
   (arch: 'x64' | 'arm64') =>
-  (number: number, argument0 = 0) =>
-    judge(launcherFilter(arch), { arch: arch === 'x64' ? X64 : ARM64, number, argument0 })
+  (number: number, ...args: number[]) =>
+    judge(launcherFilter(arch), { arch: arch === 'x64' ? X64 : ARM64, number, arguments: args })
 
 describe('I4: the filter on a launcher of level process', () => {
   test('refuses every socket but unix ones, key rings, tracing and new rings of io_uring', () => {

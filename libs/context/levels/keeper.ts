@@ -132,10 +132,8 @@ class KeptContext implements Kept {
     const { memoryOnly = false } = this.#options
     if (this.#tree.by('pids') && !memoryOnly)
       writeFileSync(this.#group.file('pids', 'pids.max'), String(PROCESSES))
-    for (const one of family(pid)) {
-      this.#cpuMsBefore += ranMs(one)
-      await this.#group.move(one)
-    }
+    for (const one of family(pid)) await this.#group.move(one)
+    this.#cpuMsBefore = Math.max(0, ranMs(family(pid)) - (this.#counted() ?? 0))
     if (!memoryOnly) for (const one of family(pid)) this.#bind(one)
     this.memory.load(pid, limitBytes)
   }
@@ -205,9 +203,10 @@ function requireResourceCapability(): void {
 }
 
 /** The first number of schedstat: nanoseconds on a processor. */
-const ranMs = (pid: number) =>
-  threadsOf(pid)
-    .map((thread) => Number((readText(`/proc/${pid}/task/${thread}/schedstat`) ?? '0').split(' ')[0]) / 1e6)
+const ranMs = (pids: Iterable<number>) =>
+  [...pids]
+    .flatMap((pid) => threadsOf(pid).map((thread) => `/proc/${pid}/task/${thread}/schedstat`))
+    .map((file) => Number((readText(file) ?? '0').split(' ')[0]) / 1e6)
     .reduce((sum, ms) => sum + ms, 0)
 
 function unlessGone(set: () => void): void {

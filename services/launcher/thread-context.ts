@@ -145,11 +145,17 @@ export class ThreadContext implements HeldContext, Occupant {
       readyAt: null,
       acquiredAt: this.#acquired?.at ?? null,
       endedAt: Date.now(),
-      endedBy: this.#endedBy ?? ownEnd,
+      endedBy: this.#why(ownEnd),
       exitCode: this.#endedBy ? null : exitCode,
       signal,
       leftOver: { processes: null, ipcObjects: null },
     }
+  }
+
+  /** A thread without memory closes its channel before it has ended: its worker, which waits no longer, releases it. */
+  #why(ownEnd: EndedBy): EndedBy {
+    if (this.#endedBy === 'released' && ownEnd === 'out-of-memory') return ownEnd
+    return this.#endedBy ?? ownEnd
   }
 
   #dispose(): void {

@@ -16,7 +16,7 @@ const MEMORY_BYTES = 64e6
 const SPIN_MS = 500
 /** None of those that allocate needs as much. */
 const PLENTY_MS = 30_000
-const GRACE_MS = 100
+const GRACE_MS = 500
 
 /** Runs an attempt into each limit. */
 export async function runIntoLimits(open: OpenStage, options: StageOptions): Promise<Bounded> {

@@ -71,8 +71,11 @@ function collect(schema: z.ZodObject, env: NodeJS.ProcessEnv, prefix: string): R
   for (const [key, field] of Object.entries(schema.shape)) {
     const name = `${prefix}_${snake(key)}`
     const inner = unwrap(field as z.ZodType)
-    if (inner instanceof z.ZodObject) values[key] = collect(inner, env, name)
-    else if (env[name]) values[key] = env[name]
+    if (inner instanceof z.ZodObject) {
+      const group = collect(inner, env, name)
+      // A group that may be absent is, when none of its variables is set.
+      if (Object.keys(group).length > 0 || !(field instanceof z.ZodOptional)) values[key] = group
+    } else if (env[name]) values[key] = env[name]
   }
   return values
 }

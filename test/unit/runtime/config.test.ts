@@ -22,6 +22,14 @@ test('what was written as environment is read back the same', () => {
   expect(loadConfig(Schema, configToEnv(values))).toEqual(values)
 })
 
+test('a group of variables that may be absent is, when none is set, and is checked when one is', () => {
+  const schema = z.object({
+    runAs: z.object({ uid: z.coerce.number(), gid: z.coerce.number() }).optional(),
+  })
+  expect(loadConfig(schema, {})).toEqual({})
+  expect(() => loadConfig(schema, { TB_RUN_AS_UID: '7' })).toThrow('TB_RUN_AS_GID: not set, expected number')
+})
+
 test('a credential file that cannot be read is named', () => {
   expect(() => readCredential('/nowhere/key')).toThrow('cannot read the credential file /nowhere/key: ENOENT')
 })

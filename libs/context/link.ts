@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync } from 'node:fs'
+import { chmodSync, chownSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import {
@@ -98,8 +98,7 @@ export class LauncherLink implements AsyncDisposable {
     // Before this process gives up its rights: a launcher that connects as root must find the socket where it was made,
     // in a directory that nobody who has given up his can write to.
     const listener = await ContextListener.open(contextSocket)
-    // Threads connect themselves, as whom their host runs.
-    if (config.hostUid !== undefined) chownSync(contextSocket, config.hostUid, config.hostGid!)
+    letHostIn(options, contextSocket)
     const link = new LauncherLink(spawnLauncher(await programOf(options.main)), config, listener)
     try {
       await link.opened
@@ -205,6 +204,18 @@ function spawnLauncher({ args: own, stdin }: Program): ChildProcess {
   child.on('error', () => {})
   child.stdin!.on('error', () => {}).end(stdin)
   return child
+}
+
+/** A thread host connects by itself: its group may pass to the socket, and still put no other in its place. */
+function letHostIn({ level, runtimeDir, hostUid, hostGid = hostUid }: LauncherOptions, socket: string): void {
+  if (level !== 'thread' || hostGid === undefined) return
+  for (const [path, mode] of [
+    [runtimeDir, 0o710],
+    [socket, 0o660],
+  ] as const) {
+    chownSync(path, process.getuid!(), hostGid)
+    chmodSync(path, mode)
+  }
 }
 
 function checkSocketPath(path: string): void {

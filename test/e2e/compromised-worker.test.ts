@@ -5,7 +5,7 @@ import { queueOf, readSigningKey, redisUsers, signJob, workerUser } from '#lib/q
 import { startCluster, type TestCluster } from '../support/cluster.ts'
 import { type Task, tryAs } from '../support/compromised/worker.ts'
 import { temporaryDirectory } from '../support/directory.ts'
-import { environmentOf, processesBelow } from '../support/processes.ts'
+import { environmentOf, isLauncher, processesBelow } from '../support/processes.ts'
 
 const CLUSTER = `
 cluster: harness
@@ -16,6 +16,7 @@ agents:
   taken: { model: claude-sonnet-4.2 }
   loose: { model: claude-sonnet-4.2, accept-unsigned: true, max-concurrency: 3 }
   other: { model: claude-sonnet-4.2 }
+  threads: { model: claude-sonnet-4.2, isolation: thread, trusted-code: true }
 secrets:
   anthropic-api-key:
     provider: anthropic
@@ -47,9 +48,7 @@ const workerOf = (agentType: string) =>
 const others = () => {
   const supervisor = String(cluster.child.pid)
   return processesBelow(cluster.child.pid!).filter(
-    (one) =>
-      one.pid !== workerOf('taken').pid &&
-      (one.status('PPid') === supervisor || one.command.at(-1)!.endsWith('launcher/main.ts')),
+    (one) => one.pid !== workerOf('taken').pid && (one.status('PPid') === supervisor || isLauncher(one)),
   )
 }
 const value = (name: string) => readFileSync(join(cluster.data, 'credentials', name), 'utf8').trim()
@@ -73,6 +72,13 @@ describe.runIf(process.getuid!() === 0)('G6, G8: a worker that was taken over', 
     expect(uid).toBeGreaterThan(0)
     expect(who).toEqual({ uid, gid, groups })
     expect(became).toBe('refused')
+  })
+
+  test('the host of threads is the user that its worker is, never root', () => {
+    const worker = workerOf('threads')
+    const [host] = processesBelow(worker.pid).filter(({ uid }) => uid !== 0)
+    expect(host).toMatchObject({ uid: worker.uid, gid: worker.gid, groups: [] })
+    expect(host!.status('NoNewPrivs')).toBe('1')
   })
 
   test('reads no memory, environment or descriptor of another service, and traces none', async () => {

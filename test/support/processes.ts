@@ -21,7 +21,7 @@ export function processesBelow(pid: number): SeenProcess[] {
 export function seen(pid: number): SeenProcess | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/status`, 'utf8')
-    const status = (field: string) => new RegExp(`^${field}:\\s*(.*?)\\s*$`, 'm').exec(text)?.[1] ?? ''
+    const status = (field: string) => new RegExp(`^${field}:[ \\t]*(.*?)[ \\t]*$`, 'm').exec(text)?.[1] ?? ''
     const numbers = (field: string) => status(field).split(/\s+/).filter(Boolean).map(Number)
     const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').filter(Boolean)
     return {
@@ -35,6 +35,15 @@ export function seen(pid: number): SeenProcess | undefined {
   } catch {
     return undefined
   }
+}
+
+/** A worker's launcher, by the name that it goes under. */
+export const isLauncher = ({ command }: SeenProcess) => command[0] === 'threadbound-launcher'
+
+/** True for a Node that opens its inspector when it gets SIGUSR1. */
+export function answersSigusr1(pid: number): boolean {
+  const caught = BigInt(`0x${seen(pid)?.status('SigCgt') || '0'}`)
+  return readlinkSync(`/proc/${pid}/exe`).endsWith('/node') && ((caught >> 9n) & 1n) === 1n
 }
 
 /** The environment of a process. */

@@ -133,7 +133,7 @@ function workerConfig(stage: Stage, running: Running, given: WorkerGiven): () =>
   const { agentType, producerUrl, socketDir, publicKeyFile } = given
   const { credentials, directories, ownership } = stage
   const name = workerUser(agentType)
-  const runtimeDir = privateDirectory(directories.runtime, 'w', agentType)
+  const runtimeDir = privateDirectory(passableDirectory(directories.runtime, 'w'), agentType)
   const user = ownership.userOf(name)
   return () => ({
     ...common(stage, running, name),

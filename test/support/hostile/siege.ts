@@ -73,6 +73,7 @@ export async function besiege(options: SiegeOptions): Promise<Siege> {
   const results = await neighbours.end()
   const launcherLives = !world.launcher.isClosed
   await calm(world)
+  await until('no more held than before', () => held(world, before).length === 0).catch(() => {})
   const after = measure(world)
   return {
     endings: ends.map(({ name, end }) => [name, endingOf(end)]),
@@ -82,17 +83,21 @@ export async function besiege(options: SiegeOptions): Promise<Siege> {
     neighbours: results,
     left: [
       ...ends.flatMap(({ name, end }) => leftOf(end.receipt).map((what) => `${name}: ${what}`)),
-      ...more('cgroups', before, after),
-      ...more('descriptors', before, after),
+      ...held(world, before),
     ],
     grownBytes: after.bytes - before.bytes,
     launcherLives,
   }
 }
 
-type Measure = ReturnType<typeof measure>
-const more = (what: 'cgroups' | 'descriptors', before: Measure, after: Measure) =>
-  after[what] > before[what] ? [`${after[what] - before[what]} ${what}`] : []
+/** What worker and launcher hold more than before; a descriptor or a cgroup may outlive its context for a moment. */
+function held(world: World, before: ReturnType<typeof measure>): string[] {
+  const after = count(world)
+  const kinds = ['cgroups', 'descriptors'] as const
+  return kinds.flatMap((kind) =>
+    after[kind] > before[kind] ? [`${after[kind] - before[kind]} ${kind}`] : [],
+  )
+}
 
 /**
  * One attempt. At `thread` a context cannot be started while its host is being ended: a worker hands such a request back
@@ -187,14 +192,15 @@ async function calm({ pool }: World): Promise<void> {
 }
 
 /** Of worker and launcher together. */
-function measure({ launcher }: World) {
-  const pids = [process.pid, launcher.pid]
+function measure(world: World) {
   collectGarbage()
+  return { ...count(world), bytes: pssOf(process.pid) + pssOf(world.launcher.pid) }
+}
+
+function count({ launcher }: World) {
+  const descriptors = (pid: number) => readdirSync(`/proc/${pid}/fd`).length
   return {
-    bytes: pids.map(pssOf).reduce((sum, bytes) => sum + bytes, 0),
-    descriptors: pids
-      .map((pid) => readdirSync(`/proc/${pid}/fd`).length)
-      .reduce((sum, count) => sum + count, 0),
+    descriptors: descriptors(process.pid) + descriptors(launcher.pid),
     cgroups: cgroupsOf(launcher.pid).length,
   }
 }

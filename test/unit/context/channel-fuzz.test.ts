@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { PassThrough } from 'node:stream'
 import { expect, test } from 'vitest'
 import { encodeFrame, type FromContext } from '#lib/wire'
+import { Allowance } from '../../../libs/context/allowance.ts'
 import { Channel, type Phase } from '../../../libs/context/channel.ts'
 import { FromContextSchema } from '../../../libs/context/schemas.ts'
 
@@ -69,7 +70,7 @@ test('I2: of 10,000 spoilt frames each ends at worst its own context, and none t
   const handedOn: FromContext[] = []
   const ends: string[] = []
   for (let round = 0; round < 10_000; round++) {
-    const channel = new Channel(100_000, (message) => handedOn.push(message))
+    const channel = new Channel(new Allowance(100_000), (message) => handedOn.push(message))
     const end = channel.converse(PHASES[random(PHASES.length)]!)
     const rest = Buffer.concat([spoilt(random), spoilt(random)])
     channel.attach({ socket: new PassThrough() as unknown as Socket, rest })

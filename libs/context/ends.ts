@@ -2,8 +2,12 @@ import type { EndedBy, WireError } from '#lib/wire'
 import type { End } from './channel.ts'
 import { ContextStartError, OutputLimitError } from './errors.ts'
 
-/** What a context whose conversation ended like this is ended by, on its receipt. */
+/**
+ * What a context whose conversation ended like this is ended by, on its receipt. `signal`: one that closed its channel
+ * ends by itself; how, its launcher sees.
+ */
 export function reasonFor(end: End): EndedBy {
+  if (end.kind === 'closed') return 'signal'
   if (end.kind !== 'violation') return 'released'
   return end.error instanceof OutputLimitError ? 'output-limit' : 'protocol-violation'
 }

@@ -34,6 +34,8 @@ const span = z.object({
 })
 /** It came out of `JSON.parse`: walking it again to see that it is JSON would take the worker 0.3 s for a frame of 1 MiB. */
 const json = z.unknown().refine((value) => value !== undefined)
+/** JSON has no word for a function, nor for what a toJSON gives that gives nothing: they are left out. */
+const valueOrNone = z.unknown().default(null)
 const jsonSchema = z.record(z.string(), z.unknown())
 
 /** Everything that a context may say, in any state. */
@@ -58,10 +60,10 @@ export const FromContextSchema: z.ZodType<FromContext> = z.discriminatedUnion('t
     t: z.literal('call'),
     id: z.int().nonnegative(),
     agentType: text(100),
-    input: z.unknown(),
+    input: valueOrNone,
     spanId: spanId.exactOptional(),
   }),
-  z.strictObject({ t: z.literal('result'), value: z.unknown(), memory: z.unknown().optional() }),
+  z.strictObject({ t: z.literal('result'), value: valueOrNone, memory: z.unknown().optional() }),
   z.strictObject({
     t: z.literal('failed'),
     error: WireErrorSchema,

@@ -4,7 +4,8 @@
 export const CONTEXT_FRAME_BYTES = 2 ** 20
 /** What our own processes may send in one frame, bytes (a bundle travels in one). */
 export const TRUSTED_FRAME_BYTES = 2 ** 25
-const MAX_DEPTH = 64
+/** How deep objects and lists of a frame may lie inside each other. */
+export const MAX_DEPTH = 64
 const BYTES = 2 ** 31
 
 /** The bytes are no legal frame: too long, too deep, or not JSON. The connection cannot be used any more. */
@@ -87,7 +88,7 @@ function parse(body: Buffer): unknown {
 }
 
 /** Counts brackets outside strings, so that no recursive walk ever meets a depth bomb. */
-function deeperThan(body: Buffer, limit: number): boolean {
+export function deeperThan(body: Buffer, limit: number): boolean {
   let depth = 0
   let inString = false
   for (let at = 0; at < body.length; at++) {

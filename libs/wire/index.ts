@@ -9,11 +9,13 @@ export type * from './broker.ts'
 export { BROKER_ERROR_HEADER } from './broker.ts'
 export {
   CONTEXT_FRAME_BYTES,
+  deeperThan,
   encodeBytes,
   encodeFrame,
   type Frame,
   FrameDecoder,
   FrameError,
+  MAX_DEPTH,
   TRUSTED_FRAME_BYTES,
 } from './frame.ts'
 export type * from './host.ts'

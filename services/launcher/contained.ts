@@ -185,7 +185,7 @@ export class Contained implements HeldContext {
       readyAt: null,
       acquiredAt: this.#acquired?.at ?? null,
       endedAt: Date.now(),
-      endedBy: this.#endedBy ?? this.#ownEnd(signal),
+      endedBy: this.#endedBy && this.#endedBy !== 'signal' ? this.#endedBy : this.#ownEnd(signal),
       exitCode: signal ? null : child.exitCode,
       signal,
       leftOver: { processes: leftOver, ipcObjects: isOwnUid(uid) ? sweepIpc(uid) : null },
@@ -193,7 +193,7 @@ export class Contained implements HeldContext {
     }
   }
 
-  /** What ended a context that we did not end. */
+  /** What ended a context that ended by itself, even if our kill came while it did. */
   #ownEnd(signal: string | null): EndedBy {
     if (this.#kept.memory.exceeded) return 'out-of-memory'
     if (!signal) return 'exit'

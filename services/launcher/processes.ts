@@ -11,10 +11,11 @@ export function killProcess(pid: number): void {
   } catch {}
 }
 
-/** Kills every process of a uid at once, those that made sessions of their own as well. */
+/** Kills every process of a uid at once, those that made sessions of their own as well. What is left is swept again. */
 export async function killUid(uid: number): Promise<void> {
   const killer = spawn(SHELL, ['-c', 'kill -9 -1'], { uid, gid: uid, env: {}, cwd: '/', stdio: 'ignore' })
-  await once(killer, 'exit')
+  // While the uid has all the processes that it may have, it can have no killer.
+  await once(killer, 'exit').catch(() => {})
 }
 
 /** Kills processes that may be starting others meanwhile: stopped ones start none, and keep their places from new ones. */

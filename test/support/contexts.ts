@@ -53,7 +53,9 @@ export interface World extends AsyncDisposable {
 
 export interface WorldOptions {
   level: Level
-  source: string
+  source?: string
+  /** Instead of a source: a folder with an `agent.ts`. */
+  folder?: string
   limits?: Partial<ContextLimits>
   permissions?: PoolOptions['permissions']
   brokerSocket?: string
@@ -70,13 +72,14 @@ export interface WorldOptions {
 
 /** A launcher and a pool of contexts that hold one agent. */
 export async function openWorld(options: WorldOptions): Promise<World> {
-  const { level, source, limits, permissions = [], brokerSocket, spares = 1, maxContexts = 8 } = options
+  const { level, source = '', limits, permissions = [], brokerSocket, spares = 1, maxContexts = 8 } = options
   const folder = agentFolder(source)
   const runtimeDir = join(folder.root, 'run')
   mkdirSync(runtimeDir, { mode: 0o700 })
   if (options.packagesOf)
     symlinkSync(join(options.packagesOf, 'node_modules'), join(folder.root, 'node_modules'))
-  const bundle = await bundleAgent(folder)
+  const own = options.folder
+  const bundle = await bundleAgent(own ? { root: own, file: join(own, 'agent.ts') } : folder)
   const entry = await buildChildEntry()
   const broker = brokerSocket ? { brokerSocket } : {}
   const { hostUid } = options

@@ -4,7 +4,7 @@ import { Broker } from './broker.ts'
 import { Calls } from './calls.ts'
 import { createContext } from './create-context.ts'
 import type { Doors } from './doors.ts'
-import { type Port, wireError } from './port.ts'
+import { type Port, UnfitMessage, wireError } from './port.ts'
 import { Spans } from './spans.ts'
 
 /** The attempt that has entered. */
@@ -29,10 +29,8 @@ export function runAttempt(agent: LoadedAgent, message: Run, outside: Outside): 
   const stop = new AbortController()
   const spans = new Spans(message.traceparent, port)
   const calls = new Calls(port, agent.AgentCallError, () => spans.spanId())
-  const fail = (error: unknown) => {
-    const permanent = (error as { permanent?: unknown } | null)?.permanent === true
-    port.send({ t: 'failed', error: wireError(error), ...(permanent ? { permanent } : {}) })
-  }
+  const fail = (error: unknown) =>
+    port.send({ t: 'failed', error: wireError(error), ...(isPermanent(error) ? { permanent: true } : {}) })
   port.send({ t: 'started', atMs: Date.now() })
   invoke(agent, message, { ...outside, calls, spans, signal: stop.signal }).catch(fail)
   return {
@@ -42,6 +40,14 @@ export function runAttempt(agent: LoadedAgent, message: Run, outside: Outside): 
       ),
     reply: (reply) => calls.reply(reply),
     fail,
+  }
+}
+
+function isPermanent(thrown: unknown): boolean {
+  try {
+    return (thrown as { permanent?: unknown } | null)?.permanent === true
+  } catch {
+    return false
   }
 }
 
@@ -72,7 +78,7 @@ function send(port: Port, result: Parameters<Port['send']>[0]): void {
   try {
     port.send(result)
   } catch (cause) {
-    const type = cause instanceof RangeError ? 'result-too-large' : 'invalid-output'
+    const type = cause instanceof UnfitMessage ? cause.type : 'invalid-output'
     throw Object.assign(new Error((cause as Error).message, { cause }), { type, permanent: true })
   }
 }

@@ -1,15 +1,26 @@
 import type { Socket } from 'node:net'
 import {
   CONTEXT_FRAME_BYTES,
+  deeperThan,
   encodeFrame,
   FrameDecoder,
   type FromContext,
+  MAX_DEPTH,
   type ToContext,
   TRUSTED_FRAME_BYTES,
   type WireError,
 } from '#lib/wire'
 
 const TEXT_CHARACTERS = 10_000
+
+/** A message that the worker would not take: `type` says of what it is too much. */
+export class UnfitMessage extends RangeError {
+  readonly type: string
+  constructor(what: FromContext['t'], type: 'too-large' | 'too-deep', why: string) {
+    super(`${what}: ${why}`)
+    this.type = `${what}-${type}`
+  }
+}
 
 /** The channel: frames to and from the worker. */
 export class Port {
@@ -30,17 +41,38 @@ export class Port {
     this.#socket.on('close', () => process.exit(1))
   }
 
-  /** @throws when the message is no JSON or larger than a frame may be */
+  /** @throws UnfitMessage, and what JSON.stringify throws */
   send(message: FromContext): void {
-    const frame = encodeFrame(message)
-    if (frame.length - 4 > CONTEXT_FRAME_BYTES)
-      throw new RangeError(`${message.t}: ${frame.length - 4} bytes, at most ${CONTEXT_FRAME_BYTES}`)
+    const frame = encode(message)
+    const body = frame.subarray(4)
+    if (body.length > CONTEXT_FRAME_BYTES)
+      throw new UnfitMessage(message.t, 'too-large', `${body.length} bytes, at most ${CONTEXT_FRAME_BYTES}`)
+    if (deeperThan(body, MAX_DEPTH)) throw tooDeep(message)
     this.#socket.write(frame)
   }
 }
 
+/** The only RangeError of JSON.stringify is a stack that is used up: of depth, or of a getter that calls itself. */
+function encode(message: FromContext): Buffer {
+  try {
+    return encodeFrame(message)
+  } catch (error) {
+    throw error instanceof RangeError ? tooDeep(message) : error
+  }
+}
+
+const tooDeep = ({ t }: FromContext) => new UnfitMessage(t, 'too-deep', `nested deeper than ${MAX_DEPTH - 1}`)
+
 /** Whatever was thrown, as it travels. An error's own `type` counts, else its name. */
 export function wireError(thrown: unknown): WireError {
+  try {
+    return read(thrown)
+  } catch {
+    return { type: 'unreadable', message: 'what was thrown cannot be read' }
+  }
+}
+
+function read(thrown: unknown): WireError {
   if (!(thrown instanceof Error)) return { type: 'Error', message: String(thrown).slice(0, TEXT_CHARACTERS) }
   const { type } = thrown as { type?: unknown }
   return {

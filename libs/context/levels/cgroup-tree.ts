@@ -15,6 +15,7 @@ export type Controller = 'memory' | 'cpu' | 'cpuacct' | 'pids'
 const CONTROLLERS: Controller[] = ['memory', 'pids', 'cpu', 'cpuacct']
 const PREFIX = 'threadbound-'
 const ROOT = '/sys/fs/cgroup'
+const REMOVE_AGAIN_MS = 50
 
 interface Hierarchy {
   version: 1 | 2
@@ -190,9 +191,15 @@ const subfolders = (folder: string) =>
         .map((entry) => entry.name)
     : []
 
-/** A group whose last process has just died may be busy for a moment; the next launcher's sweep gets what is left. */
-function removeGroup(folder: string): void {
+/**
+ * A group whose last process has just died may be busy for a moment, and longer on a busy machine; the next launcher's
+ * sweep gets what is left even then.
+ */
+function removeGroup(folder: string, tries = 20): void {
   try {
     rmdirSync(folder)
-  } catch {}
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EBUSY' || tries === 0) return
+    setTimeout(() => removeGroup(folder, tries - 1), REMOVE_AGAIN_MS).unref()
+  }
 }

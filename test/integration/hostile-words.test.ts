@@ -1,0 +1,3 @@
+import { testFamilies } from '../support/hostile/family-tests.ts'
+
+testFamilies(['results', 'channel', 'floods'])

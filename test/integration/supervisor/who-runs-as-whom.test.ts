@@ -50,6 +50,8 @@ const servicesOf = (cluster: TestCluster) =>
   )
 const claims = () => (existsSync('/run/threadbound/services') ? readdirSync('/run/threadbound/services') : [])
 
+const isGuard = ({ command }: SeenProcess) => command.some((word) => word.endsWith('guard.sh'))
+
 describe.runIf(root)('G6 each service runs as a user of its own', () => {
   let cluster: TestCluster
   let services: Map<string, SeenProcess>
@@ -86,7 +88,6 @@ describe.runIf(root)('G6 each service runs as a user of its own', () => {
 
   test('only the supervisor, its guard and the launchers stay root', () => {
     const rooted = processesBelow(cluster.child.pid!).filter(({ uid }) => uid === 0)
-    const isGuard = ({ command }: SeenProcess) => command.some((word) => word.endsWith('guard.sh'))
     expect(rooted.filter(isLauncher)).toHaveLength(3)
     expect(rooted.filter(isGuard)).toHaveLength(1)
     expect(rooted).toHaveLength(4)

@@ -133,15 +133,26 @@ export const interfaces: Probe = {
   promised: WALLED,
   async reach(tries) {
     await tries.try('interfaces', () => beyond(Object.keys(networkInterfaces())))
-    await tries.try('/proc/net/dev', () =>
-      beyond([...readFileSync('/proc/net/dev', 'utf8').matchAll(/^\s*(\S+):/gm)].map((found) => found[1]!)),
-    )
     for (const [name, family, protocol] of [
       ['packet', FAMILY.packet, 0x300],
       ['raw', FAMILY.inet, 1],
     ] as const)
       await tries.try(`${name} socket`, () => call('close', call('socket', family, RAW, protocol)) === 0)
     await tries.try(`route to ${ELSEWHERE}`, () => routeTo(ELSEWHERE, 9))
+  },
+}
+
+const lines = (table: string) => readFileSync(`/proc/net/${table}`, 'utf8').split('\n')
+
+/** Names and counters: whoever reads them reaches nobody. */
+export const networkTables: Probe = {
+  name: 'network-tables',
+  tried: "the host's interfaces and sockets, as /proc/net lists them",
+  promised: SEALED,
+  async reach(tries, { targets }) {
+    await tries.try('dev', () => beyond(lines('dev').flatMap((line) => /^\s*(\S+):/.exec(line)?.[1] ?? [])))
+    const paths = targets.flatMap(({ path }) => (path?.startsWith('/') ? [path] : []))
+    await tries.try('unix', () => paths.find((path) => lines('unix').some((line) => line.endsWith(path))))
   },
 }
 

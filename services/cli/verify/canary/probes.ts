@@ -31,6 +31,7 @@ export const PROBES: readonly Probe[] = [
   network.abstract,
   network.everyListener,
   network.interfaces,
+  network.networkTables,
   network.vsock,
   network.redis,
   network.vault,

@@ -30,6 +30,8 @@ export interface ContainedOptions {
 type Acquire = Extract<ToLauncher, { t: 'acquire' }>
 /** What a spare may use beside its heap, from Node's start until an attempt enters. */
 const LOAD_BYTES = 160 * 2 ** 20
+/** Bubblewrap tells of the first process within milliseconds of its start. */
+const TELL_MS = 2000
 const SWEEPS = 50
 /** Objects of our own uid may be our own. */
 const isOwnUid = (uid: number) => uid !== process.getuid!()
@@ -110,13 +112,19 @@ export class Contained implements HeldContext {
     this.#output.read('stderr', child.stderr!)
     child.once('exit', () => void this.#finish(child))
     this.#pid = await firstPid(child, command.statusFd)
-    await this.#kept.load(this.#pid, limits.heapMiB * 2 ** 20 + LOAD_BYTES)
+    if (!this.#endedBy) await this.#kept.load(this.#pid, limits.heapMiB * 2 ** 20 + LOAD_BYTES)
     if (this.#endedBy) this.#kill()
   }
 
-  /** At `namespace` the first process is its namespace's init: the kernel ends all others before it is reaped. */
+  /**
+   * At `namespace` the first process is its namespace's init: the kernel ends all others before it is reaped. Bubblewrap
+   * that is killed before it has told of that one leaves it behind, waiting for ever: so first it may tell.
+   */
   #kill(): void {
-    if (this.#pid && this.#child?.exitCode === null && this.#child.signalCode === null) killProcess(this.#pid)
+    const isAlive = this.#child?.exitCode === null && this.#child.signalCode === null
+    if (this.#pid && isAlive) killProcess(this.#pid)
+    else if (isAlive && this.#options.walls.level === 'namespace')
+      this.#timer = setTimeout(() => this.#child?.kill('SIGKILL'), TELL_MS)
     else this.#child?.kill('SIGKILL')
   }
 

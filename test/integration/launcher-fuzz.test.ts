@@ -12,6 +12,7 @@ import { encodeFrame, type Level } from '#lib/wire'
 import { agentOf, levels, openWorld, type World } from '../support/contexts.ts'
 import { descendants } from '../support/cluster.ts'
 import { temporaryDirectory } from '../support/directory.ts'
+import { aliveOf } from '../support/residue.ts'
 import { isAlive, until } from '../support/tiny-service.ts'
 
 const MAIN = fileURLToPath(new URL('../../services/launcher/main.ts', import.meta.url))
@@ -63,6 +64,13 @@ async function launcher(): Promise<Told> {
   }
 }
 
+/** Asks for a context, and waits until there is one. */
+async function untilStarted(control: Socket): Promise<void> {
+  control.write(encodeFrame(start))
+  let heard = ''
+  while (!heard.includes('"t":"started"')) heard += String((await once(control, 'data'))[0])
+}
+
 const start = { t: 'start', context: 'a1', limits }
 const frames: [what: string, bytes: Buffer][] = [
   ['random bytes', randomBytes(4096)],
@@ -94,8 +102,7 @@ const frames: [what: string, bytes: Buffer][] = [
 describe('G6: a launcher takes no path, no program and no argument from its worker', () => {
   test.each(frames)('%s ends it with all that it started, and touches nobody else', async (_what, bytes) => {
     await using told = await launcher()
-    told.control.write(encodeFrame(start))
-    await until('a context is started', () => descendants(told.child.pid!).length > 0)
+    await untilStarted(told.control)
     const started = descendants(told.child.pid!)
     told.control.write(bytes)
     told.control.end()
@@ -113,9 +120,30 @@ describe('G6: a launcher takes no path, no program and no argument from its work
         encodeFrame({ t: 'acquire', context, memoryBytes: 2 ** 30, timeoutMs: 1, graceMs: 0 }),
       )
     }
-    told.control.write(encodeFrame(start))
-    const [answer] = (await once(told.control, 'data')) as [Buffer]
-    expect(answer.toString()).toContain('"t":"started"')
+    await untilStarted(told.control)
     expect(isAlive(told.child.pid!)).toBe(true)
   })
+
+  test.runIf(process.getuid!() === 0)(
+    'contexts that are ended while they start leave nothing (I2)',
+    async () => {
+      await using told = await launcher()
+      const contexts = Array.from({ length: 20 }, (_, at) => `early-${at}`)
+      let heard = ''
+      told.control.on('data', (chunk: Buffer) => (heard += String(chunk)))
+      for (const [at, context] of contexts.entries()) {
+        const ends = () => heard.split('"t":"ended"').length - 1
+        told.control.write(encodeFrame({ ...start, context }))
+        // It is ended as soon as bubblewrap has made a process, most often before it has told of it.
+        await until('there is a process', () => descendants(told.child.pid!).length > at % 3)
+        told.control.write(encodeFrame({ t: 'end', context, by: 'released' }))
+        await until('it has ended', () => ends() > at, 50_000)
+      }
+      const uids = [...heard.matchAll(/"uid":(\d+)/g)].map(([, uid]) => Number(uid))
+      expect(new Set(uids).size).toBe(contexts.length)
+      expect(uids.flatMap(aliveOf)).toEqual([])
+      told.control.destroy()
+      expect(await told.ended).toBe(0)
+    },
+  )
 })

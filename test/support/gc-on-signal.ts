@@ -20,7 +20,7 @@ process.on('SIGUSR2', () => {
 
 const { spawn } = childProcess
 const withThis = (arg: string) =>
-  arg.endsWith('/services/launcher/main.ts') ? ['--import', import.meta.url, arg] : [arg]
+  arg === '--title=threadbound-launcher' ? ['--import', import.meta.url, arg] : [arg]
 childProcess.spawn = ((file: string, args: string[], options: SpawnOptions) =>
   spawn(file, args.flatMap(withThis), options)) as typeof spawn
 syncBuiltinESMExports()

@@ -31,10 +31,9 @@ export function residueOf(launcherPid: number): string[] {
   return [...mounts, ...cgroupsOf(launcherPid), ...launcherFolders()]
 }
 
-/** A launcher's own cgroup, and one for each of its contexts. */
+/** A launcher's own cgroups, and those of each of its contexts, in every hierarchy. */
 export function cgroupsOf(launcherPid: number): string[] {
-  const groups = [...groupsBelow('/sys/fs/cgroup/memory'), ...groupsBelow('/sys/fs/cgroup')]
-  return groups.filter((path) => path.includes(`/threadbound-${launcherPid}`))
+  return groupsBelow('/sys/fs/cgroup').filter((path) => path.includes(`/threadbound-${launcherPid}`))
 }
 
 /** What these uids own in the folders that anyone may write to. */
@@ -53,7 +52,7 @@ const launcherFolders = () => {
   return folder ? readdirSync('/run/threadbound/launcher') : []
 }
 
-function groupsBelow(folder: string, depth = 4): string[] {
+function groupsBelow(folder: string, depth = 5): string[] {
   if (depth === 0 || !statSync(folder, { throwIfNoEntry: false })) return []
   return readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())

@@ -50,9 +50,9 @@ export interface WorkerOptions {
 export class Worker implements AsyncDisposable {
   readonly #bull: BullWorker
   readonly #options: WorkerOptions
-  readonly #running = new Set<Job>()
+  /** With when Redis last confirmed the lock of each. */
+  readonly #running = new Map<Job, number>()
   #cancels!: CancelListener
-  #renewedAt = 0
 
   private constructor(options: WorkerOptions) {
     this.#options = options
@@ -91,7 +91,8 @@ export class Worker implements AsyncDisposable {
 
   /** False when Redis has not confirmed the locks of running attempts for a while: they may run elsewhere soon. */
   get holdsLocks(): boolean {
-    return this.#running.size === 0 || Date.now() - this.#renewedAt < this.#options.lockMs * TRUST_PER_LOCK
+    const trustedSince = Date.now() - this.#options.lockMs * TRUST_PER_LOCK
+    return [...this.#running.values()].every((confirmedAt) => confirmedAt > trustedSince)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -114,8 +115,7 @@ export class Worker implements AsyncDisposable {
 
   async #process(job: Job, token: string, signal: AbortSignal): Promise<{ result: unknown }> {
     const { parts, redis, queue, log, keepMs, attempts } = this.#options
-    if (this.#running.size === 0) this.#renewedAt = Date.now()
-    this.#running.add(job)
+    this.#running.set(job, Date.now())
     try {
       if (await this.#cancels.isCancelled(job.id!)) this.#bull.cancelJob(job.id!, CANCELLED)
       const attempt = await runAttempt(begin(job, token, signal), parts)
@@ -146,7 +146,7 @@ export class Worker implements AsyncDisposable {
   #listen(): void {
     const { log } = this.#options
     this.#bull.on('error', (error) => log.warn({ error: messageOf(error) }, 'queue connection'))
-    this.#bull.on('locksRenewed', () => (this.#renewedAt = Date.now()))
+    this.#bull.on('locksRenewed', ({ jobIds }) => this.#confirm(new Set(jobIds)))
     this.#bull.on('lockRenewalFailed', (ids: string[]) => {
       log.warn({ requestIds: ids }, 'lock lost')
       for (const id of ids) this.#bull.cancelJob(id, INTERRUPTED)
@@ -165,9 +165,13 @@ export class Worker implements AsyncDisposable {
     this.#options.log.info({ requestId: job.id }, 'cancelled before its attempt')
   }
 
+  #confirm(ids: Set<string>): void {
+    for (const job of this.#running.keys()) if (ids.has(job.id!)) this.#running.set(job, Date.now())
+  }
+
   #openCancels(): Promise<CancelListener> {
     const { redis, queue, cancels: channel, log } = this.#options
-    const running = () => [...this.#running].map(({ id }) => id!)
+    const running = () => [...this.#running.keys()].map(({ id }) => id!)
     const abort = (id: string) => this.#bull.cancelJob(id, CANCELLED)
     return CancelListener.open({ redis, queue, channel, log, running, abort })
   }

@@ -122,8 +122,12 @@ export class ThreadContext implements HeldContext, Occupant {
     this.#started.reject(new Error('its thread ended before it was ready'))
     const { start, tell } = this.#options
     const receipt = this.#receipt(ownEnd, measured)
-    tell({ t: 'ended', context: start.context, receipt })
-    this.#dispose()
+    // That it has started, or why not, is told first, also where both came at once.
+    const toldFirst = this.#started.promise.catch(() => {})
+    void toldFirst.then(() => {
+      tell({ t: 'ended', context: start.context, receipt })
+      this.#dispose()
+    })
   }
 
   #receipt(ownEnd: EndedBy, { exitCode, signal = null, cpuMs, peakBytes }: Measured): Receipt {

@@ -56,7 +56,7 @@ describe.each(levels)('an agent is loaded, at level %s', (level) => {
     await using world = await openWorld({
       level,
       source: agentOf('return 1', line),
-      limits: { loadTimeoutMs: 1500 },
+      limits: { loadTimeoutMs: 4000 },
     })
     const error = await world.pool.acquire().catch((error: unknown) => error)
     expect(error).toBeInstanceOf(AgentLoadError)

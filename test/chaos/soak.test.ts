@@ -137,7 +137,7 @@ describe(`${REQUESTS} short requests through one worker`, () => {
   test.each(['worker', 'launcher'] as const)('the %s holds no more than after the first 500', (name) => {
     const [begin, end] = [measured.begin[name], measured.end[name]]
     expect(end.heapBytes).toBeLessThan(begin.heapBytes * GROWTH)
-    expect(end.anonymousBytes).toBeLessThan(begin.anonymousBytes * GROWTH)
+    expect(end.residentBytes).toBeLessThan(begin.residentBytes * GROWTH)
     expect(end.descriptors).toBe(begin.descriptors)
   })
 

@@ -6,6 +6,8 @@ export interface ProcessCost {
   pssBytes: number
   /** The part of it that no file is behind: what a leak makes grow. */
   anonymousBytes: number
+  /** All of its pages that are in memory, shared ones whole; bytes. No other process changes it. */
+  residentBytes: number
   descriptors: number
   threads: number
 }
@@ -16,6 +18,7 @@ export function costOf(pid: number): ProcessCost {
   return {
     pssBytes: field(rollup, 'Pss') * 1024,
     anonymousBytes: field(rollup, 'Pss_Anon') * 1024,
+    residentBytes: field(rollup, 'Rss') * 1024,
     descriptors: readdirSync(`/proc/${pid}/fd`).length,
     threads: field(readFileSync(`/proc/${pid}/status`, 'utf8'), 'Threads'),
   }

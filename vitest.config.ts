@@ -5,7 +5,7 @@ const project = (name: string, extra: object = {}) => ({
   extends: true as const,
   test: { name, include: [`test/${name}/**/*.test.ts`], ...extra },
 })
-const real = { pool: 'forks' as const, testTimeout: 60_000, hookTimeout: 120_000, fileParallelism: false }
+const real = { pool: 'forks' as const, testTimeout: 180_000, hookTimeout: 240_000, fileParallelism: false }
 
 export default defineConfig({
   test: {

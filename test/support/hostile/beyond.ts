@@ -24,13 +24,17 @@ type Work = (facts: Facts) => unknown
 /** Does `work` here; where the agent may start processes, in a child that nothing but the kernel holds. It travels as text. */
 export async function past(facts: Facts, work: Work): Promise<unknown> {
   if (!facts.permitted) return work(facts)
-  const source = `(async () => (${work})(${JSON.stringify(facts)}))().then(
-    (value) => process.stdout.write('\\n' + JSON.stringify(value), () => process.exit()))`
-  const { stdout, stderr, error, signal } = spawnSync(process.execPath, [...UNBELTED, '-e', source], {
+  // On a descriptor of its own: V8 may write to the console whatever and whenever it likes.
+  const source = `(async () => (${work})(${JSON.stringify(facts)}))().then((value) => {
+    process.getBuiltinModule('node:fs').writeSync(3, JSON.stringify(value))
+    process.exit()
+  })`
+  const { output, stderr, error, signal } = spawnSync(process.execPath, [...UNBELTED, '-e', source], {
     env: {},
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
   })
   if (signal) return `ended by ${signal}`
-  if (error || stdout.length === 0) throw new Error(`the child said nothing: ${error?.message ?? stderr}`)
-  // V8 may have said something before.
-  return JSON.parse(stdout.toString().split('\n').at(-1)!)
+  const said = output?.[3]?.toString()
+  if (!said) throw new Error(`the child said nothing: ${error?.message ?? stderr}`)
+  return JSON.parse(said)
 }

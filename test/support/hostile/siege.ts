@@ -17,8 +17,8 @@ import { type Facts, type Hostile, NEIGHBOUR, type Targets } from './hostile.ts'
 
 const NEIGHBOURS = 8
 const SPARES = 4
-/** Hostile attempts at once. */
-const AT_ONCE = 12
+/** Hostile attempts at once: with all that spin at once, what is left for a neighbour is too little to be judged. */
+const AT_ONCE = 6
 /** I2 names a second after the timeout; a busy machine is given five. */
 const FREE_MS = 5000
 

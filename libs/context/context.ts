@@ -1,55 +1,19 @@
 import { randomBytes } from 'node:crypto'
-import type { Log } from '#lib/runtime'
 import { inSpan } from '#lib/telemetry'
-import type { EndedBy, FromContext, FromLauncher, JsonSchema, Receipt, ToContext, WireError } from '#lib/wire'
+import type { EndedBy, FromContext, FromLauncher, Receipt, ToContext, WireError } from '#lib/wire'
 import { Allowance } from './allowance.ts'
 import type { AttemptEvents, AttemptInput } from './attempt.ts'
-import type { Bundle } from './bundle.ts'
 import { Channel, type End } from './channel.ts'
 import { expectMessage, loadProblem, reasonFor } from './ends.ts'
+import type { ContextLimits, ContextOptions, Description } from './context-options.ts'
 import { AgentLoadError, CallLimitError, ContextStartError } from './errors.ts'
-import type { LauncherLink } from './link.ts'
-import type { ContextListener } from './listener.ts'
 import { type AttemptEnd, conclude } from './outcome.ts'
 import { joinCodeCache, loadFrames } from './load-frames.ts'
 import { lostReceipt } from './lost-receipt.ts'
 import { mapError } from './stack.ts'
 import { Stopper } from './stopper.ts'
 
-/** Limits of every context of a pool. Bytes and milliseconds. */
-export interface ContextLimits {
-  /** What an attempt may add to its empty context. */
-  memoryBytes: number
-  timeoutMs: number
-  /** From the abort until the kill. Default of the pool: 500. */
-  graceMs: number
-  /** Result, log lines, progress, emitted values, spans and console output of one context together. */
-  outputBytes: number
-  /** From start until the agent's module is loaded. */
-  loadTimeoutMs: number
-}
-
-/** What a context is started with. */
-export interface ContextOptions {
-  launcher: LauncherLink
-  listener: ContextListener
-  bundle: Bundle
-  limits: ContextLimits
-  permissions: ('child-process' | 'worker')[]
-  log: Log
-  /** Shares nothing with another context, as at level thread they do a host. */
-  alone?: boolean
-}
-
 const MIB = 2 ** 20
-/** What a context says of its agent. */
-export interface Description {
-  input: JsonSchema | null
-  output: JsonSchema | null
-  /** Empty where there is none. */
-  codeCache: Buffer
-}
-
 /** Calls of one attempt to other agents: each becomes a job, and is kept after its end. */
 const CALLS = 1000
 /** V8's heap before the agent has loaded anything; the kernel's limit, which counts all, comes on top. */

@@ -5,7 +5,8 @@
  */
 export { type Bundle, bundleAgent, type BundleOptions, buildChildEntry, buildHostEntry } from './bundle.ts'
 export type { AttemptEvents, AttemptInput } from './attempt.ts'
-export { Context, type ContextLimits } from './context.ts'
+export { Context } from './context.ts'
+export type { ContextLimits } from './context-options.ts'
 export {
   AgentBuildError,
   AgentLoadError,
@@ -24,7 +25,15 @@ export { ProcessWalls } from './levels/process.ts'
 export { launcherFilter } from './levels/seccomp.ts'
 export { hostCommand, type HostCommandOptions, threadArguments } from './levels/thread.ts'
 export { IPCRM, isProgram, MOUNT, PRLIMIT, SETPRIV, UNSHARE } from './levels/tools.ts'
-export { contextUidRange, serviceUidRange, UIDS, type UidsLeft, uidsLeft, UidSource } from './levels/uids.ts'
+export {
+  claimByName,
+  contextUidRange,
+  serviceUidRange,
+  UIDS,
+  type UidsLeft,
+  uidsLeft,
+  UidSource,
+} from './levels/uids.ts'
 export { type StartCommand, type Walls, withoutPermissionModel } from './levels/walls.ts'
 export { limitsInForce } from './limits-in-force.ts'
 export { LauncherLink, type LauncherOptions, openLauncher } from './link.ts'

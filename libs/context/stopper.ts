@@ -1,5 +1,5 @@
 import type { EndedBy } from '#lib/wire'
-import type { ContextLimits } from './context.ts'
+import type { ContextLimits } from './context-options.ts'
 
 /** Why an attempt was cut short. */
 export type StoppedBy = 'timeout' | 'cancelled' | 'interrupted'

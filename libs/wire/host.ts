@@ -37,5 +37,7 @@ export interface ThreadSeed {
 /** What a thread says to its host. */
 export type FromThread =
   | { t: 'connected' }
+  /** The agent's module: from here on a spare is idle. */
+  | { t: 'loaded' }
   | { t: 'start-failed'; message: string }
   | { t: 'output'; stream: 'stdout' | 'stderr'; text: string }

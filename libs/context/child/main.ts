@@ -57,6 +57,7 @@ function load(filename: string, [code, cache]: Buffer[]): void {
   try {
     agent = Agent.load({ code: code!.toString(), filename, cache })
     port.send({ t: 'loaded' })
+    if (!isMainThread) tell({ t: 'loaded' })
     if (doors.hasBroker) warm = setTimeout(warmBroker, WARM_AFTER_MS)
   } catch (error) {
     port.send({ t: 'load-failed', error: wireError(error) })

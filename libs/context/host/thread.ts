@@ -4,8 +4,12 @@ import type { FromHost, ThreadMeasures, ThreadSeed, ToHost } from '#lib/wire'
 /** What a thread has posted: a FromThread, if it is our code that did. */
 type Posted = { [Key in 't' | 'stream' | 'text' | 'message']?: unknown } | null
 
-/** How often a thread that an attempt has entered is measured: buffers are allocated at 2 GB/s, so between two looks many fit. */
+/**
+ * How often a thread that loads its module, or that an attempt has entered, is measured: buffers are allocated at 2 GB/s, so
+ * between two looks many fit.
+ */
 const LOOK_MS = 50
+const MIB = 2 ** 20
 /** How long a thread that ends is waited for, to say what it used. */
 const LAST_LOOK_MS = 100
 /** V8's default would let three times as much of young objects lie around before it looks. */
@@ -29,6 +33,7 @@ export class ContextThread {
   #outOfMemory = false
   #emptyBytes: number | undefined
   #measures: ThreadMeasures = { cpuMs: null, peakBytes: null }
+  #entered = false
   #watch: NodeJS.Timeout | undefined
 
   /** @throws when no thread can be made */
@@ -60,12 +65,15 @@ export class ContextThread {
     this.#worker.on('message', (said: Posted) => this.#hear(said))
     this.#worker.on('error', (error: NodeJS.ErrnoException) => this.#failed(error))
     this.#worker.once('exit', (exitCode) => this.#over(exitCode))
+    // Until an attempt brings its own limit, buffers may hold what the heap may.
+    this.#keepLooking(heapMiB * MIB)
   }
 
   /** An attempt enters. What is there now is idle and answers before the attempt can reach it. */
   acquire(memoryBytes: number): void {
+    this.#entered = true
     void this.#look()
-    this.#watch = setInterval(() => void this.#look(memoryBytes), LOOK_MS)
+    this.#keepLooking(memoryBytes)
   }
 
   /** Ends it wherever it is, in a loop or in a wait; not inside of native code. */
@@ -77,27 +85,37 @@ export class ContextThread {
     await this.#worker.terminate()
   }
 
+  #keepLooking(limitBytes: number): void {
+    clearInterval(this.#watch)
+    this.#watch = setInterval(() => void this.#look(limitBytes), LOOK_MS)
+  }
+
   /** One large array may pass V8's limit unseen. Node gives the heap so much more to end a thread in order. */
   get #mostHeapBytes(): number {
-    return (this.#options.heapMiB + EXTRA_MIB) * 2 ** 20
+    return (this.#options.heapMiB + EXTRA_MIB) * MIB
   }
 
   async #look(limitBytes = Infinity): Promise<void> {
     try {
       const [heap, cpu] = await Promise.all([this.#worker.getHeapStatistics(), this.#worker.cpuUsage()])
       const bytes = heap.used_heap_size + heap.external_memory
-      this.#emptyBytes ??= bytes
-      const peakBytes = Math.max(this.#measures.peakBytes ?? 0, bytes - this.#emptyBytes)
-      this.#measures = { cpuMs: (cpu.user + cpu.system) / 1000, peakBytes }
+      this.#measures = { cpuMs: (cpu.user + cpu.system) / 1000, peakBytes: this.#peak(bytes) }
       const isOver = heap.external_memory > limitBytes || heap.used_heap_size > this.#mostHeapBytes
       if (isOver) this.#options.tell({ t: 'over', context: this.#options.context })
     } catch {} // it has ended
+  }
+
+  #peak(bytes: number): number | null {
+    if (!this.#entered) return null
+    this.#emptyBytes ??= bytes
+    return Math.max(this.#measures.peakBytes ?? 0, bytes - this.#emptyBytes)
   }
 
   /** Any code in the thread can post here: what is not of these shapes is dropped. */
   #hear(said: Posted): void {
     const { context, tell } = this.#options
     if (said?.t === 'connected') tell({ t: 'started', context, threadId: this.#worker.threadId })
+    else if (said?.t === 'loaded' && !this.#entered) clearInterval(this.#watch)
     else if (said?.t === 'start-failed' && typeof said.message === 'string')
       tell({ t: 'start-failed', context, message: said.message.slice(0, 1000) })
     else if (said?.t === 'output') this.#print(said)
@@ -120,9 +138,6 @@ export class ContextThread {
   #over(exitCode: number): void {
     clearInterval(this.#watch)
     const { context, tell } = this.#options
-    const { cpuMs, peakBytes } = this.#measures
-    const entered = this.#watch !== undefined
-    const outOfMemory = this.#outOfMemory
-    tell({ t: 'ended', context, exitCode, outOfMemory, cpuMs, peakBytes: entered ? peakBytes : null })
+    tell({ t: 'ended', context, exitCode, outOfMemory: this.#outOfMemory, ...this.#measures })
   }
 }

@@ -90,7 +90,7 @@ export class UidSource {
     for (let block = nextBlock(this.#folder); ; block++) {
       const first = this.#range.first + block * BLOCK
       if (first + BLOCK - 1 > this.#range.last) throw new Error('every uid for contexts is used until reboot')
-      if (!claim(join(this.#folder, String(block)))) continue
+      if (!claimByName(join(this.#folder, String(block)))) continue
       const blocks = blocksIn(this.#folder)
       // A higher one came since we looked: ours may have been used and removed before, and is no claim.
       const isClaim = !blocks.some((other) => other > block)
@@ -113,7 +113,8 @@ function release(path: string): void {
   } catch {}
 }
 
-function claim(path: string): boolean {
+/** True for the one caller who made the directory: no two ever do. */
+export function claimByName(path: string): boolean {
   try {
     mkdirSync(path)
     return true

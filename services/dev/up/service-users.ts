@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { serviceUidRange } from '#lib/context'
+import { claimByName, serviceUidRange } from '#lib/context'
 import { PermanentError } from '#lib/runtime'
 
 /** Everything that `up` runs. */
@@ -64,7 +64,7 @@ export class ServiceUsers {
     const workers = agentTypes.map((agentType) => `worker-${agentType}`)
     for (let block = 0; range.first + (block + 1) * BLOCK - 1 <= range.last; block++) {
       const path = join(claims, String(block))
-      if (isClaimed(path)) return new ServiceUsers(path, range.first + block * BLOCK, workers)
+      if (claimByName(path)) return new ServiceUsers(path, range.first + block * BLOCK, workers)
     }
     throw new NoServiceUidsError(`every block of uids for services is in use: see ${claims}`)
   }
@@ -82,15 +82,5 @@ export class ServiceUsers {
   #uidOf(service: string): number {
     const fixed = FIXED.indexOf(service)
     return this.#first + (fixed >= 0 ? fixed : WORKERS_FROM + this.#workers.indexOf(service))
-  }
-}
-
-function isClaimed(path: string): boolean {
-  try {
-    mkdirSync(path)
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-    throw error
   }
 }

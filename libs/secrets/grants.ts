@@ -50,6 +50,11 @@ export class GrantTable<Connection extends object, Claim extends GrantClaim = Gr
     this.#byConnection.set(connection, contextId)
   }
 
+  /** How many connections a context has. */
+  count(contextId: string): number {
+    return this.#contexts.get(contextId)?.connections.size ?? 0
+  }
+
   /** Notes that a connection is gone. Gives the grant that ended with it, if it was the context's last. */
   unbind(connection: Connection): Grant<Claim> | undefined {
     const contextId = this.#byConnection.get(connection)

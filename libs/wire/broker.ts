@@ -1,5 +1,8 @@
 /** What a context asks of the broker: HTTP/1.1 on descriptors 4-7. */
 
+/** How many connections to its sidecar a context has, all made before it can be asked to do anything. */
+export const BROKER_CONNECTIONS = 4
+
 /**
  * The first line on every connection to a sidecar socket, JSON and a newline, written by the launcher (for a context,
  * before it starts) or by the worker. The sidecar answers nothing to it.
@@ -51,7 +54,10 @@ export interface LeaseResult {
   ttlMs: number
 }
 
-/** Worker to sidecar, on a connection with role `worker`: `POST /v1/grants` gives 201 `{grant}`. */
+/**
+ * Worker to sidecar, on a connection with role `worker`: `POST /v1/grants` gives 201 `{grant}`. It may overtake the first
+ * lines of the context's connections: the sidecar waits 2 s for the last of them.
+ */
 export interface GrantRequest {
   /** The context whose connections get the grant. */
   context: string

@@ -6,7 +6,7 @@
  *    before its body is read.
  */
 export type * from './broker.ts'
-export { BROKER_ERROR_HEADER } from './broker.ts'
+export { BROKER_CONNECTIONS, BROKER_ERROR_HEADER } from './broker.ts'
 export {
   CONTEXT_FRAME_BYTES,
   deeperThan,

@@ -3,10 +3,9 @@ import { closeSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import type { StartCommand } from '#lib/context'
+import { BROKER_CONNECTIONS } from '#lib/wire'
 import { connectFor } from './connect.ts'
 import type { Room } from './room.ts'
-
-const BROKER_CONNECTIONS = 4
 
 /** Connects descriptors 3 to 7 of a context, before it exists and before any attempt is known. */
 export async function connectAll(room: Room, context: string): Promise<(Socket | 'ignore')[]> {

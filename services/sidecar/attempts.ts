@@ -1,13 +1,18 @@
 import { context } from '@opentelemetry/api'
+import { EventEmitter, on } from 'node:events'
 import type { Socket } from 'node:net'
 import type { AuditLog } from '#lib/audit'
 import type { Clock, Log } from '#lib/runtime'
 import { GrantTable } from '#lib/secrets'
 import { contextOf } from '#lib/telemetry'
+import { BROKER_CONNECTIONS } from '#lib/wire'
 import type { AttemptClaim, LiveAttempt } from './live-attempt.ts'
 
 /** How long after its deadline an attempt that nobody ended loses its grant. */
 const GRACE_MS = 1000
+
+/** How long a grant waits for the connections of its context, whose first lines it may have overtaken. */
+const JOIN_MS = 2000
 
 /** Why a grant ended. */
 export type EndReason =
@@ -36,6 +41,7 @@ export class Attempts implements AsyncDisposable {
   readonly #options: AttemptsOptions
   readonly #live = new Map<string, { attempt: LiveAttempt; worker: Socket; timer: AbortController }>()
   readonly #ending = new Map<string, Promise<number>>()
+  readonly #joined = new EventEmitter<{ joined: [] }>().setMaxListeners(0)
 
   constructor(options: AttemptsOptions) {
     this.#options = options
@@ -50,6 +56,24 @@ export class Attempts implements AsyncDisposable {
       () => this.end(attempt.grant.id, 'timeout'),
       () => {},
     )
+  }
+
+  /** A connection says that it belongs to a context. @throws GrantRefusedError */
+  contextOpened(contextId: string, connection: Socket, agentType: string): void {
+    this.table.bind(contextId, connection, agentType)
+    this.#joined.emit('joined')
+  }
+
+  /** Resolves when all connections of a context are there, or it is not worth waiting for them any longer. */
+  async joined(contextId: string): Promise<void> {
+    if (this.table.count(contextId) >= BROKER_CONNECTIONS) return
+    const late = AbortSignal.timeout(JOIN_MS)
+    const others = on(this.#joined, 'joined', { signal: late })
+    try {
+      for await (const _ of others) if (this.table.count(contextId) >= BROKER_CONNECTIONS) return
+    } catch (error) {
+      if (!late.aborted) throw error
+    }
   }
 
   /** The attempt that a context's connection asks for. */

@@ -63,6 +63,7 @@ export class Claims {
       const type = this.#options.cluster.agents[worker.agentType]!
       await this.#checkLock(request, worker)
       const job = this.#verify(request, type)
+      await this.#options.attempts.joined(request.context)
       return await this.#grant(request, { type, job, worker })
     } catch (error) {
       this.#note(request, worker, failureOf(error).type)

@@ -74,7 +74,7 @@ export class Gate {
       return undefined
     }
     if (preamble.role === 'context') {
-      attempts.table.bind(preamble.context, socket, agentType)
+      attempts.contextOpened(preamble.context, socket, agentType)
       socket.once('close', () => attempts.contextClosed(socket))
       return { role: 'context', agentType }
     }

@@ -4,6 +4,7 @@ import { messageOf, PermanentError } from '#lib/runtime'
 import type { WireError } from '#lib/wire'
 import { UnrecoverableError } from 'bullmq'
 import type { Attempt } from './attempt.ts'
+import { GrantError } from './sidecar-client.ts'
 
 /** How an attempt ended, as the caller will read it. */
 export interface Verdict {
@@ -44,9 +45,13 @@ function cutShort(outcome: 'cancelled' | 'interrupted', why: string): Verdict {
   return { outcome, error, permanent: outcome === 'cancelled' }
 }
 
-/** This worker cannot start contexts, or its agent's module does not load: no fault of the request. */
+/**
+ * This worker cannot start contexts, its agent's module does not load, or its context and the sidecar have lost each other
+ * before the attempt: no fault of the request.
+ */
 const isHostFault = (error: unknown) =>
-  [LauncherGoneError, ContextStartError, AgentLoadError].some((kind) => error instanceof kind)
+  [LauncherGoneError, ContextStartError, AgentLoadError].some((kind) => error instanceof kind) ||
+  (error instanceof GrantError && error.type === 'unknown-context')
 
 function judgeError(error: unknown): Verdict {
   const type = (error as { type?: unknown }).type

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openSidecarWorld, type SidecarWorld } from '../support/sidecar-world.ts'
 
@@ -82,6 +84,19 @@ describe('I5: a grant goes only to a worker of the type, for a live lock, a sign
     const stranger = await world.context('coder')
     expect((await claim('writer', { context: stranger.id })).json.error.type).toBe('wrong-agent-type')
     expect((await claim('writer', { context: 'nobody' })).json.error.type).toBe('unknown-context')
+  })
+
+  test('a grant that overtakes the connections of its context waits for the last of them', async () => {
+    const id = randomUUID()
+    const [worker, job] = await Promise.all([world.worker('writer'), world.job('writer')])
+    const granted = worker.ask('POST', '/v1/grants', { context: id, ...job })
+    const contexts = []
+    for (const _ of Array(4)) {
+      await delay(50)
+      contexts.push(await world.peer('writer', { role: 'context', context: id }, 1))
+    }
+    expect((await granted).status).toBe(201)
+    for (const context of contexts) expect((await context.ask('GET', '/v1/secrets/plain')).status).toBe(200)
   })
 
   test('a malformed claim names the field', async () =>

@@ -1,5 +1,5 @@
 import { Socket } from 'node:net'
-import type { FromThread, ThreadSeed } from '#lib/wire'
+import { BROKER_CONNECTIONS, type FromThread, type ThreadSeed } from '#lib/wire'
 
 /** The connections of a context: to its worker, and the four to the broker. */
 export interface Doors {
@@ -12,7 +12,6 @@ export interface Doors {
 
 const CHANNEL = 3
 const BROKER = 4
-const BROKER_CONNECTIONS = 4
 
 const open = (fd: number) => new Socket({ fd, readable: true, writable: true })
 
@@ -31,13 +30,13 @@ export function connectDoors(seed: ThreadSeed, tell: (message: FromThread) => vo
   const connect = (path: string, preamble: object) => {
     missing++
     const socket = new Socket()
-    socket.once('connect', () => --missing === 0 && tell({ t: 'connected' }))
+    const introduced = () => --missing === 0 && tell({ t: 'connected' })
     socket.on('error', (error: NodeJS.ErrnoException) => {
       if (missing === 0) return
       tell({ t: 'start-failed', message: `cannot connect to ${path}: ${error.code}` })
       process.exit(1)
     })
-    socket.connect(path).write(`${JSON.stringify(preamble)}\n`)
+    socket.connect(path).write(`${JSON.stringify(preamble)}\n`, introduced)
     return socket
   }
   const channel = connect(contextSocket, { context })

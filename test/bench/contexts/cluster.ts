@@ -153,8 +153,8 @@ export function threadbound(level: Level, agent: BenchAgent): Running {
 
 /** How many jobs of the type have completed. @throws when one has failed */
 export async function endedOf({ redis, ref }: BenchAgent): Promise<number> {
-  const failed = await redis.zcard(ref.key('failed'))
-  if (failed > 0) throw new Error(`${failed} requests of ${ref.name} failed`)
+  const [failed] = await redis.zrange(ref.key('failed'), '0', '0')
+  if (failed) throw new Error(`${failed}: ${await redis.hget(ref.key(failed), 'failedReason')}`)
   return await redis.zcard(ref.key('completed'))
 }
 

@@ -4,6 +4,7 @@ import { UnrecoverableError } from 'bullmq'
 import { describe, expect, test } from 'vitest'
 import type { Attempt } from '../../../services/worker/attempt.ts'
 import { judge, toBullError } from '../../../services/worker/outcome.ts'
+import { GrantError } from '../../../services/worker/sidecar-client.ts'
 
 function attempt(facts: Partial<Attempt>): Attempt {
   return { signal: new AbortController().signal, ...facts } as Attempt
@@ -68,6 +69,7 @@ describe('the outcome of an attempt', () => {
     new LauncherGoneError(),
     new ContextStartError('no memory'),
     new AgentLoadError({ type: 'Error', message: 'no config' }),
+    new GrantError('unknown-context', 'c'),
   ])('a worker that gives no context interrupts the attempt: %s', (error) => {
     expect(judge(attempt({ error }))).toMatchObject({ outcome: 'interrupted', permanent: false })
   })

@@ -14,7 +14,7 @@ import { warmBroker } from './warm.ts'
  * A spare that has been idle for so long gets ready for the broker. One that an attempt is waiting for does not: on a busy
  * host that work, a third of a whole start, would only delay the attempts.
  */
-const WARM_AFTER_MS = 100
+const WARM_AFTER_MS = 300
 let agent: LoadedAgent | undefined
 let attempt: RunningAttempt | undefined
 let warm: NodeJS.Timeout | undefined

@@ -15,6 +15,7 @@ if (positionals.join(' ') !== 'contexts') {
   process.stderr.write(`${USAGE}\n`)
   process.exit(2)
 }
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 const say = (line: string) => process.stderr.write(`bench: ${line}\n`)
 const report = await runContexts({ quick: values.quick, levels, say })
 process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : printReport(report))

@@ -46,6 +46,9 @@ export async function startCluster(
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   })
+  // Detached, it would outlive whoever is stopped before it has ended its cluster.
+  const abandon = () => child.kill('SIGTERM')
+  process.once('exit', abandon)
   let said = ''
   child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()))
   const exited = once(child, 'exit')
@@ -76,6 +79,7 @@ export async function startCluster(
       return (await (await call(`/v1/requests/${id}?wait=30s`)).json()) as Record<string, unknown>
     },
     async [Symbol.asyncDispose]() {
+      process.off('exit', abandon)
       if (child.exitCode === null && child.signalCode === null) {
         child.kill('SIGTERM')
         await exited

@@ -16,7 +16,7 @@ export interface Plan {
 const MOST_REQUESTS = 3000
 const FEWEST_REQUESTS = 12
 /** Arrivals are watched for so many times as long as throughput. */
-const ARRIVAL_SECONDS = 3
+const ARRIVAL_SECONDS = 4
 /** After one request that does not count. */
 const WARM_MS = 300
 const STEADY_MS = 50

@@ -15,7 +15,7 @@ const FULL: Plan = {
   workloads: WORKLOADS,
   atOnce: [1, 2, 4, 8],
   arrivals: [1, 10, 50],
-  rounds: 5,
+  rounds: 3,
   seconds: 1,
 }
 /** Shows that everything runs; its figures say nothing. */

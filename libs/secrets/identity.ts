@@ -44,7 +44,7 @@ export interface MintOptions {
  * The sidecar's own standing with Vault: it reads no secret, it mints tokens that do.
  * N1: the token is trusted until asked at + ttl - margin; a renewal that is slow or fails extends nothing.
  * N2: it is renewed at two thirds of its TTL. When that fails for good it is lost, loudly: `lost` aborts, `mint` throws.
- * N3: disposal revokes it, and with it everything minted from it.
+ * N3: disposal revokes it, and with it everything minted from it. Of one that died without, the next one does so.
  */
 export class SidecarIdentity implements AsyncDisposable {
   readonly #options: Settled
@@ -52,6 +52,8 @@ export class SidecarIdentity implements AsyncDisposable {
   readonly #lost = new AbortController()
   readonly #background = new Set<Promise<unknown>>()
   readonly #token: SecretValue
+  /** Names the token to Vault without being one: it may lie on disk. */
+  readonly accessor: string
   #ttlMs = 0
   #trustedUntil = 0
   #disposing: Promise<void> | undefined
@@ -59,6 +61,7 @@ export class SidecarIdentity implements AsyncDisposable {
   private constructor(options: Settled, askedAt: number, auth: VaultAuth) {
     this.#options = options
     this.#token = new SecretValue('vault-token sidecar', auth.token)
+    this.accessor = auth.accessor
     this.#trust(askedAt, auth)
     this.#inBackground(this.#renewing())
   }
@@ -92,6 +95,19 @@ export class SidecarIdentity implements AsyncDisposable {
   /** True when Vault knows the token no more. @throws IdentityLostError, VaultError */
   async isGone(child: ChildToken): Promise<boolean> {
     return (await this.#options.vault.lookupAccessor(this.#own(), child.accessor)) === undefined
+  }
+
+  /**
+   * Ends the token of a sidecar before this one, and all that was minted from it. A token that Vault does not show as a
+   * sidecar's of this cluster is left alone. @throws IdentityLostError, VaultError
+   */
+  async endPredecessor(accessor: string): Promise<'ended' | 'gone' | 'not-ours'> {
+    const { vault, names } = this.#options
+    const found = await vault.lookupAccessor(this.#own(), accessor)
+    if (!found) return 'gone'
+    if (found.policies.join() !== names.sidecar) return 'not-ours'
+    await vault.revokeAccessor(this.#own(), accessor)
+    return 'ended'
   }
 
   /** Revokes a minted token until Vault confirms; false when `signal` aborted first. Never throws. */

@@ -18,5 +18,7 @@ export const Config = z.object({
     roleIdFile: z.string(),
     /** Holds a wrapping token; deleted once it was used. */
     secretIdFile: z.string(),
+    /** Keeps the accessor of the sidecar's own token from one start to the next. Default: nothing is kept. */
+    accessorFile: z.string().optional(),
   }),
 })

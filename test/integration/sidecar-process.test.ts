@@ -77,6 +77,28 @@ test('the process starts, serves, and ends on SIGTERM with its grants revoked an
   expect(errors).toBe('')
 })
 
+test('I6: what a killed sidecar has minted and leased is gone when the next one is ready', async () => {
+  const config = await configure()
+  const vault = { ...config.vault, accessorFile: join(world.folder, 'accessor') }
+  const first = start({ ...config, vault })
+  await once(createInterface({ input: first.stdio[3] as Readable }), 'line')
+  const path = join(config.socketDir, 'coder', 'sidecar.sock')
+  const context = await Peer.open(path, { role: 'context', context: 'c2' }, 4)
+  const worker = await Peer.open(path, { role: 'worker', credential: 'credential-of-coder' }, 1)
+  await worker.ask('POST', '/v1/grants', { context: 'c2', ...(await world.job('coder')) })
+  const { user } = (await context.ask('POST', '/v1/leases', { name: 'orders-db' })).json.credentials
+  first.kill('SIGKILL')
+  await once(first, 'exit')
+  const isDropped = () => world.sql.some((sql) => /DROP ROLE/i.test(sql) && sql.includes(user))
+  expect(isDropped()).toBe(false)
+
+  const second = start({ ...(await configure()), vault })
+  await once(createInterface({ input: second.stdio[3] as Readable }), 'line')
+  await expect.poll(isDropped, { timeout: 10_000 }).toBe(true)
+  second.kill('SIGTERM')
+  expect(await once(second, 'exit')).toEqual([0, null])
+})
+
 test('a missing variable is named', async () => {
   const child = start({ socketDir: '/tmp/x' })
   const [errors] = await Promise.all([text(child.stderr!), once(child, 'exit')])

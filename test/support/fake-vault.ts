@@ -43,6 +43,7 @@ export class FakeVault implements IdentityVault {
   ownTtlMs = 1_800_000
   leaseTtlMs = 300_000
   readonly #clock: TurnedClock
+  readonly #names: VaultNames
   readonly #faults = new Map<Method, Fault[]>()
   readonly #gates = new Map<Method, Promise<void>>()
   #wrapped: string | undefined = 'wrapping-token'
@@ -50,6 +51,7 @@ export class FakeVault implements IdentityVault {
 
   constructor(clock: TurnedClock, names: VaultNames) {
     this.#clock = clock
+    this.#names = names
     this.creationPath = names.sidecarSecretId
   }
 
@@ -79,6 +81,11 @@ export class FakeVault implements IdentityVault {
     for (const [child, { parent }] of this.tokens) if (parent === token) this.drop(child)
   }
 
+  /** Wraps a secret-id for another login. */
+  rewrap(): void {
+    this.#wrapped = 'wrapping-token'
+  }
+
   async wrapLookup(token: string): Promise<WrapInfo> {
     return this.#do('wrapLookup', () => {
       if (token !== this.#wrapped) throw refusal('badRequest')
@@ -95,7 +102,7 @@ export class FakeVault implements IdentityVault {
   }
 
   async approleLogin(_login: { roleId: string; secretId: string }): Promise<VaultAuth> {
-    return this.#do('approleLogin', () => this.#issue('sidecar', this.ownTtlMs))
+    return this.#do('approleLogin', () => this.#issue(this.#names.sidecar, this.ownTtlMs))
   }
 
   async renewSelf(token: string): Promise<VaultAuth> {

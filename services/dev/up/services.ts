@@ -51,6 +51,7 @@ async function startSidecar(stage: Stage, running: Running, publicKeyFile: strin
   for (const agentType of agentTypes)
     ownership.meet(join(socketDir, agentType), 'sidecar', `worker-${agentType}`)
   const auditFile = ownership.lend('sidecar', existing(join(directories.data, 'audit.log')))
+  const accessorFile = ownership.lend('sidecar', existing(join(directories.data, 'sidecar-accessor')))
   const give = (file: string, name?: string) => ownership.give('sidecar', file, name)
   const config = async () => {
     const files = agentTypes.map((agentType) =>
@@ -67,6 +68,7 @@ async function startSidecar(stage: Stage, running: Running, publicKeyFile: strin
         address: running.vault.address,
         roleIdFile: give(roleIdFile),
         secretIdFile: give(secretIdFile),
+        accessorFile,
       },
     }
   }

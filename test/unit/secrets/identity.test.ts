@@ -168,3 +168,24 @@ describe('I6 gone: revoking a minted token', () => {
     expect(await patient).toBe(true)
   })
 })
+
+describe('a sidecar ends what the one before it has left', () => {
+  test('the token of one that was killed goes, with all that was minted from it', async () => {
+    const { vault, login } = secretsWorld()
+    const killed = await login()
+    await killed.mint('writer', { ttlMs: MINUTE })
+    vault.rewrap()
+    await using next = await login()
+    expect(await next.endPredecessor(killed.accessor)).toBe('ended')
+    expect([...vault.tokens.values()].map(({ accessor }) => accessor)).toEqual([next.accessor])
+    expect(await next.endPredecessor(killed.accessor)).toBe('gone')
+  })
+
+  test('a token of another role is left alone, whatever its accessor is called', async () => {
+    const { vault, login } = secretsWorld()
+    await using identity = await login()
+    const child = await identity.mint('writer', { ttlMs: MINUTE })
+    expect(await identity.endPredecessor(child.accessor)).toBe('not-ours')
+    expect(vault.count('revokeAccessor')).toBe(0)
+  })
+})

@@ -86,7 +86,7 @@ describe('I6 gone: the leases of an attempt', () => {
   })
 
   test('a mint that hangs past the end is not waited for, and its token is revoked when it comes', async () => {
-    const { clock, vault, leases } = await setup()
+    const { clock, names, vault, leases } = await setup()
     const release = vault.hold('createToken')
     const refused = expect(leases.lease('orders-db')).rejects.toThrow(LeasesEndedError)
     await settle()
@@ -97,7 +97,7 @@ describe('I6 gone: the leases of an attempt', () => {
     await refused
     await settle()
     expect(vault.count('dbCreds')).toBe(0)
-    expect([...vault.tokens.values()].map(({ role }) => role)).toEqual(['sidecar'])
+    expect([...vault.tokens.values()].map(({ role }) => role)).toEqual([names.sidecar])
   })
 
   test('while Vault is away the end takes 2 s, says so, and goes on in the background', async () => {

@@ -18,10 +18,13 @@ export interface AuditLogOptions {
   clock?: Clock | undefined
 }
 
-/** The last good line: its number, its hash, and where it ends. */
-interface Head {
+/** The last good line: its number and its hash. */
+export interface AuditHead {
   seq: number
   hash: string
+}
+interface Head extends AuditHead {
+  /** Where it ends. */
   bytes: number
 }
 interface Waiting {
@@ -65,6 +68,11 @@ export class AuditLog implements AsyncDisposable {
     }
   }
 
+  /** How far the log goes: what is noted elsewhere, so that a cut end is found. */
+  get head(): AuditHead {
+    return { seq: this.#head.seq, hash: this.#head.hash }
+  }
+
   /** Writes an event; access waits for it. @throws AuditUnavailableError, AuditEventError */
   async record(event: AuditEvent): Promise<void> {
     const waiting = { fields: plainFields(event), done: Promise.withResolvers<void>() }
@@ -78,8 +86,13 @@ export class AuditLog implements AsyncDisposable {
     await this.record(event).catch(() => this.#lost++)
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Resolves when nothing waits to be written. */
+  async settled(): Promise<void> {
     await this.#writing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.settled()
     await this.#handle.close()
   }
 

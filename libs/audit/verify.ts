@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
+import type { AuditHead } from './audit-log.ts'
 import { GENESIS, hashOf, parseLine } from './chain.ts'
 
 /** What a check of the chain found. */
@@ -13,19 +14,35 @@ export interface AuditVerdict {
   broken?: { line: number; why: string }
 }
 
+/** How far the log went when its head was noted, and where that was. */
+export interface NotedElsewhere extends AuditHead {
+  place: string
+}
+
 /**
- * Follows the chain from the first line. It sees a line changed, removed or added in between; it cannot see that the
- * tail was cut or that everything was rewritten: that needs a `head` kept in a second place.
+ * Follows the chain from the first line. It sees a line changed, removed or added in between; that the end was cut off, or
+ * everything written anew, it sees by the heads that were noted elsewhere.
  */
-export async function verifyAudit(file: string): Promise<AuditVerdict> {
+export async function verifyAudit(
+  file: string,
+  noted: readonly NotedElsewhere[] = [],
+): Promise<AuditVerdict> {
   const verdict: AuditVerdict = { ok: true, lines: 0, head: GENESIS }
   for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
-    const why = problemOf(line, verdict)
+    const why = problemOf(line, verdict) ?? differenceOf(line, verdict.lines + 1, noted)
     if (why) return { ...verdict, ok: false, broken: { line: verdict.lines + 1, why } }
     verdict.lines++
     verdict.head = hashOf(line)
   }
-  return verdict
+  const missing = noted.find(({ seq }) => seq > verdict.lines)
+  if (!missing) return verdict
+  const why = `it is missing: ${missing.place} has noted ${missing.seq} lines`
+  return { ...verdict, ok: false, broken: { line: verdict.lines + 1, why } }
+}
+
+function differenceOf(line: string, number: number, noted: readonly NotedElsewhere[]): string | undefined {
+  const other = noted.find(({ seq, hash }) => seq === number && hash !== hashOf(line))
+  return other && `it is not the line that ${other.place} has noted`
 }
 
 function problemOf(line: string, { lines, head }: AuditVerdict): string | undefined {

@@ -6,16 +6,16 @@ import type { QueueRef } from './names.ts'
 const KEPT = 1000
 
 /**
- * Adds an alert of an agent type to its stream, beside its queue: a worker needs no right to any key of others, and
- * which agent type an alert is of is not its word alone.
+ * Adds an alert of an agent type to its stream, beside its queue, or one of a service to that of its own keys: a worker
+ * needs no right to any key of others, and which agent type an alert is of is not its word alone.
  */
 export async function publishAlert(redis: Redis, queue: QueueRef, alert: Alert): Promise<void> {
-  await redis.xadd(key(queue), 'MAXLEN', '~', KEPT, '*', 'alert', JSON.stringify(Alert.parse(alert)))
+  await redis.xadd(alertsKey(queue), 'MAXLEN', '~', KEPT, '*', 'alert', JSON.stringify(Alert.parse(alert)))
 }
 
-/** The newest alerts of an agent type, the newest first. What does not fit the schema is left out. */
+/** The newest alerts of an agent type or service, the newest first. What does not fit the schema is left out. */
 export async function readAlerts(redis: Redis, queue: QueueRef, count = 100): Promise<Alert[]> {
-  const entries = await redis.xrevrange(key(queue), '+', '-', 'COUNT', count)
+  const entries = await redis.xrevrange(alertsKey(queue), '+', '-', 'COUNT', count)
   return entries.flatMap(([, [, text]]) => parse(text) ?? [])
 }
 
@@ -27,4 +27,5 @@ function parse(text: string | undefined): Alert | undefined {
   }
 }
 
-const key = (queue: QueueRef) => queue.key('tb:alerts')
+/** The stream's key. */
+export const alertsKey = (queue: QueueRef) => queue.key('tb:alerts')

@@ -9,6 +9,8 @@
  * Q5 A cancel lies on its job: no attempt of a cancelled request begins, whoever dies in between.
  */
 export { publishAlert, readAlerts } from './alerts.ts'
+export { noteHead, readHead, type NotedHead } from './audit-head.ts'
+export { openAlerts, type RaiseAlert } from './raise.ts'
 export { AttemptRecord, Outcome, readAttempts, recordAttempt } from './attempts.ts'
 export {
   CANCELLED_REASON,
@@ -49,6 +51,7 @@ export {
   queueOf,
   type QueueRef,
   type QueueScope,
+  serviceKeys,
 } from './names.ts'
 export { type PausableQueue, Pause, pauseQueue, readPause, resumeQueue } from './pause.ts'
 export {

@@ -23,6 +23,11 @@ export function queueOf(scope: QueueScope, agentType: string): QueueRef {
   return { name: agentType, prefix, key: (suffix) => `${prefix}:${agentType}:${suffix}` }
 }
 
+/** Where a service keeps what belongs to no agent type: no name of one begins with a dot, so the two never meet. */
+export function serviceKeys(scope: QueueScope, service: string): QueueRef {
+  return queueOf(scope, `.${service}`)
+}
+
 /** A new request id, `<agentType>.<uuid v7 without dashes>`: unique, ordered by time, and a legal BullMQ job id. */
 export function newRequestId(agentType: string): string {
   return `${agentType}.${randomUUIDv7()}`

@@ -1,5 +1,6 @@
 import { hashCredential } from '#lib/runtime'
-import { queueOf, type QueueScope } from './names.ts'
+import { alertsKey } from './alerts.ts'
+import { queueOf, type QueueScope, serviceKeys } from './names.ts'
 
 /** Who logs in to Redis: a user for each service, one for whoever enqueues with plain BullMQ, one that may only ask whether it runs. */
 export type RedisUser = 'probe' | 'enqueue' | 'producer' | 'sidecar' | 'console' | WorkerUser
@@ -27,11 +28,12 @@ export function redisAcl({ scope, agentTypes, password }: RedisAclOptions): stri
   const all = agentTypes.map(({ name }) => queueOf(scope, name).prefix)
   const open = agentTypes.filter(({ acceptUnsigned }) => acceptUnsigned)
   const locks = agentTypes.map(({ name }) => `~${queueOf(scope, name).key('*:lock')}`)
+  const alerts = agentTypes.map(({ name }) => `~${alertsKey(queueOf(scope, name))}`)
   const rights: [RedisUser, string[]][] = [
     ['probe', ['+ping']],
     ['enqueue', [...ENQUEUE, ...keysOf(open.map(({ name }) => queueOf(scope, name).prefix))]],
     ['producer', [...READ_AND_WRITE, ...queues(all)]],
-    ['sidecar', ['+get', ...locks]],
+    ['sidecar', [...LOOK_AND_TELL, ...locks, ...alerts, `~${serviceKeys(scope, 'sidecar').key('tb:*')}`]],
     ['console', [...READ, ...keysOf(all)]],
     ...agentTypes.map(({ name }): [RedisUser, string[]] => [
       workerUser(name),
@@ -72,6 +74,9 @@ const READ_AND_WRITE = [
   ...SCRIPTS,
   ...allow('multi exec discard watch unwatch time publish subscribe unsubscribe psubscribe punsubscribe'),
 ]
+
+/** To read locks, and to tell: what XADD does to a lock's key, which holds a text, is nothing. */
+const LOOK_AND_TELL = allow('get xadd xrevrange')
 
 /** What BullMQ's `Queue#add` runs, scripts included. */
 const ENQUEUE = [

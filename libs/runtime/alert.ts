@@ -11,7 +11,7 @@ export const Alert = z.strictObject({
     .max(64)
     .regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/, 'expected words in kebab-case'),
   severity: Severity,
-  /** The facts, `agent-type` first of all; never a secret. */
+  /** The facts, `agent-type` first of all, or `service`; never a secret. */
   labels: z.record(z.string().max(64), z.string().max(1000)),
   /** Milliseconds since the epoch. */
   at: z.int().nonnegative(),

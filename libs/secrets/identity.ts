@@ -17,6 +17,7 @@ export type IdentityVault = Pick<
   | 'createToken'
   | 'lookupAccessor'
   | 'revokeAccessor'
+  | 'kvWrite'
 >
 
 /** How a sidecar becomes someone to Vault. */
@@ -108,6 +109,12 @@ export class SidecarIdentity implements AsyncDisposable {
     if (found.policies.join() !== names.sidecar) return 'not-ours'
     await vault.revokeAccessor(this.#own(), accessor)
     return 'ended'
+  }
+
+  /** Notes how far the sidecar's audit log goes: with the own token, which may write this and read nothing. @throws IdentityLostError, VaultError */
+  async noteAuditHead(head: { seq: number; hash: string }): Promise<void> {
+    const { vault, names } = this.#options
+    await vault.kvWrite(this.#own(), names.auditHead('sidecar'), { ...head })
   }
 
   /** Revokes a minted token until Vault confirms; false when `signal` aborted first. Never throws. */

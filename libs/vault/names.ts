@@ -28,6 +28,8 @@ export interface VaultNames {
   readonly sidecar: string
   /** Where the sidecar's secret-ids are made: what a wrapping token must say of itself. */
   readonly sidecarSecretId: VaultPath
+  /** Where a service notes the head of its audit log. No secret's path: no environment is called so. */
+  readonly auditHead: (service: string) => VaultPath
   /** A dynamic secret's database connection and role, one name. */
   readonly database: (secret: string) => string
   /** Where a dynamic secret is leased: `database/creds/<name>`. */
@@ -50,6 +52,7 @@ export function vaultNames({ cluster, environment }: VaultScope): VaultNames {
     agent: (agentType) => join('agent', part('agent type', agentType)),
     sidecar,
     sidecarSecretId: vaultPath('auth', 'approle', 'role', sidecar, 'secret-id'),
+    auditHead: (service) => vaultPath('kv', 'data', 'tb', cluster, `${environment}--audit`, service),
     database,
     credentials: (secret) => vaultPath('database', 'creds', database(secret)),
   }

@@ -100,6 +100,7 @@ function sidecarPolicy(names: VaultNames, agentTypes: readonly AgentTypeInput[])
   const parameters = ['display_name', 'explicit_max_ttl', 'meta', 'ttl']
   return policy(names, [
     ...agentTypes.map(({ name }) => rule(`auth/token/create/${names.agent(name)}`, 'update', parameters)),
+    rule(names.auditHead('sidecar'), ['create', 'update']),
     rule('auth/token/lookup-accessor', 'update'),
     rule('auth/token/lookup-self', 'read'),
     rule('auth/token/renew-self', 'update'),
@@ -113,10 +114,11 @@ function policy({ scope }: VaultNames, rules: string[]): string {
   return [header, ...new Set(rules.toSorted(compare)), ''].join('\n')
 }
 
-function rule(path: string, capability: string, parameters: string[] = []): string {
+function rule(path: string, capability: string | string[], parameters: string[] = []): string {
+  const capabilities = [capability].flat().map((one) => `"${one}"`)
   const allowed = parameters.map((parameter) => `    "${parameter}" = []`)
   const lines = allowed.length > 0 ? ['  allowed_parameters = {', ...allowed, '  }'] : []
-  return [`path "${path}" {`, `  capabilities = ["${capability}"]`, ...lines, '}'].join('\n')
+  return [`path "${path}" {`, `  capabilities = [${capabilities.join(', ')}]`, ...lines, '}'].join('\n')
 }
 
 /** A role token cannot be renewed, so its explicit maximum is its end; the sidecar's end is its end too. */

@@ -1,10 +1,11 @@
 import { AuditLog } from '#lib/audit'
 import { loadCluster } from '#lib/cluster'
-import { openRedis, readPublicKey } from '#lib/queue'
+import { openAlerts, openRedis, readPublicKey, serviceKeys } from '#lib/queue'
 import { announceReady, createLog, loadConfig, onDispose, untilSignal } from '#lib/runtime'
 import { SecretReader } from '#lib/secrets'
 import { openTelemetry } from '#lib/telemetry'
 import { VaultClient, vaultNames } from '#lib/vault'
+import { anchorAudit } from './anchor.ts'
 import { Config } from './config.ts'
 import { identityLost, openIdentity } from './identity.ts'
 import { Sidecar } from './sidecar.ts'
@@ -21,6 +22,9 @@ const names = vaultNames({ cluster: cluster.name, environment })
 await using identity = await openIdentity(config.vault, { vault, names, log })
 await using reader = await SecretReader.open({ identity, vault, names, log })
 await using audit = await AuditLog.open({ file: config.auditFile })
+const keys = serviceKeys({ cluster: cluster.name, environment }, 'sidecar')
+const raise = openAlerts(redis, keys, log)
+await using _anchor = await anchorAudit({ audit, redis, keys, identity, raise, log })
 await using _sidecar = await Sidecar.open({
   cluster,
   socketDir: config.socketDir,

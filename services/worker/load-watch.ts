@@ -6,10 +6,10 @@ import {
   type QueueRef,
   type QueueScope,
   resumeQueue,
+  type RaiseAlert,
 } from '#lib/queue'
 import { type Log, messageOf } from '#lib/runtime'
 import type { Redis } from 'ioredis'
-import type { RaiseAlert } from './alerts.ts'
 
 /** Failures in a row after which no more jobs are taken: each would come back at once. */
 const IN_A_ROW = 5

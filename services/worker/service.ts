@@ -9,11 +9,13 @@ import {
   readPublicKey,
   setMaxConcurrency,
   verifyJob,
+  openAlerts,
+  type RaiseAlert,
 } from '#lib/queue'
 import { type Level, type Log, readCredential } from '#lib/runtime'
 import type { Redis } from 'ioredis'
 import { relative } from 'node:path'
-import { alertOfStart, openAlerts, type RaiseAlert } from './alerts.ts'
+import { alertOfStart } from './alerts.ts'
 import { noCaller, openCaller } from './calls.ts'
 import type { Config } from './config.ts'
 import { HandlerError } from './errors.ts'

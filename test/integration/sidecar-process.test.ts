@@ -1,18 +1,21 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, statSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
+import { verifyAudit } from '#lib/audit'
 import { writeResolvedCluster } from '#lib/cluster'
+import { readAlerts, readHead, serviceKeys } from '#lib/queue'
 import { configToEnv } from '#lib/runtime'
 import { issueWrappedSecretId } from '#lib/vault'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Peer } from '../support/sidecar-peers.ts'
 import { openSidecarWorld, type SidecarWorld } from '../support/sidecar-world.ts'
 
+const WORKER = { role: 'worker', credential: 'credential-of-coder' } as const
 let world: SidecarWorld
 beforeAll(async () => {
   world = await openSidecarWorld()
@@ -97,6 +100,34 @@ test('I6: what a killed sidecar has minted and leased is gone when the next one 
   await expect.poll(isDropped, { timeout: 10_000 }).toBe(true)
   second.kill('SIGTERM')
   expect(await once(second, 'exit')).toEqual([0, null])
+})
+
+test('I8: the head of the audit log lies in Redis and in Vault, and a log that was cut is an alert at the next start', async () => {
+  const config = await configure()
+  const scope = { cluster: world.cluster.name, environment: world.cluster.environment }
+  const keys = serviceKeys(scope, 'sidecar')
+  const auditFile = join(world.folder, 'third-audit.jsonl')
+  const run = async (secretIdFile: string) => {
+    const child = start({ ...config, auditFile, vault: { ...config.vault, secretIdFile } })
+    await once(createInterface({ input: child.stdio[3] as Readable }), 'line')
+    const worker = await Peer.open(join(config.socketDir, 'coder', 'sidecar.sock'), WORKER, 1)
+    await worker.ask('POST', '/v1/grants', { context: 'c3', ...(await world.job('coder', { lock: false })) })
+    child.kill('SIGTERM')
+    await once(child, 'exit')
+  }
+  await run(config.vault.secretIdFile)
+  const { lines, head } = await verifyAudit(auditFile)
+  expect(lines).toBeGreaterThan(0)
+  expect(await readHead(world.redis, keys)).toEqual({ seq: lines, hash: head })
+  const inVault = await world.client.kvRead(world.rootToken, world.names.auditHead('sidecar'))
+  expect(inVault.data).toEqual({ seq: lines, hash: head })
+
+  await truncate(auditFile, 0)
+  await run((await configure()).vault.secretIdFile)
+  const labels = { service: 'sidecar', lines: '0', 'lines-noted': `${lines}` }
+  const alert = { name: 'audit-log-cut', severity: 'critical', labels, at: expect.any(Number), trace: null }
+  expect(await readAlerts(world.redis, keys)).toContainEqual(alert)
+  expect(await readFile(auditFile, 'utf8')).toContain('"action":"cut"')
 })
 
 test('a missing variable is named', async () => {

@@ -153,6 +153,15 @@ export class FakeVault implements IdentityVault {
     })
   }
 
+  async kvWrite(token: string, path: VaultPath, data: object): Promise<number> {
+    return this.#do('kvWrite', () => {
+      this.#live(token)
+      const version = (this.kv.get(path)?.version ?? 0) + 1
+      this.kv.set(path, { data: data as KvEntry['data'], version })
+      return version
+    })
+  }
+
   async dbCreds(token: string, path: VaultPath): Promise<DatabaseCredentials> {
     return this.#do('dbCreds', () => {
       this.#permit(token, path)

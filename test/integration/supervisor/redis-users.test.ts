@@ -4,10 +4,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   isLockHeld,
   lockKey,
+  noteHead,
   openQueue,
   queueOf,
+  publishAlert,
+  readAlerts,
+  readHead,
   redisUsers,
   type RedisUser,
+  serviceKeys,
   setMaxConcurrency,
 } from '#lib/queue'
 import { startRedis, type TestRedis } from '../../support/redis.ts'
@@ -92,7 +97,14 @@ describe('G8 one Redis user for each service', () => {
       expect(await may(user, 'publish', channel.own, ''), user).toBe('no')
   })
 
-  test('the sidecar reads locks and nothing else', async () => {
+  test('the sidecar reads locks and tells: alerts, and how far its audit log goes', async () => {
+    const keys = serviceKeys(scope, 'sidecar')
+    await publishAlert(as('sidecar'), open, { name: 'x', severity: 'info', labels: {}, at: 1, trace: null })
+    expect(await readAlerts(as('console'), open)).toHaveLength(1)
+    await noteHead(as('sidecar'), keys, { seq: 7, hash: 'a' })
+    await noteHead(as('sidecar'), keys, { seq: 8, hash: 'b' })
+    expect(await readHead(as('sidecar'), keys)).toEqual({ seq: 8, hash: 'b' })
+    await expect(noteHead(as('worker-open'), keys, { seq: 9, hash: 'c' })).rejects.toThrow(REFUSED)
     await admin.set(lockKey(open, 'open.1'), 'token')
     expect(await isLockHeld(as('sidecar'), open, { jobId: 'open.1', lockToken: 'token' })).toBe(true)
     expect(await may('sidecar', 'set', lockKey(open, 'open.1'), 'mine')).toBe('no')

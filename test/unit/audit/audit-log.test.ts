@@ -2,8 +2,17 @@ import { appendFile, mkdtemp, open, readFile, rm, stat, truncate, writeFile } fr
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { type AuditEvent, AuditLog, AuditUnavailableError, verifyAudit } from '#lib/audit'
+import {
+  AuditAnchor,
+  type AuditEvent,
+  type AuditHead,
+  AuditLog,
+  AuditUnavailableError,
+  verifyAudit,
+} from '#lib/audit'
+import { silentLog } from '#lib/runtime'
 import { SecretValue } from '#lib/secrets'
+import { TurnedClock } from '../../support/turned-clock.ts'
 
 const EVENT: AuditEvent = { action: 'read', outcome: 'allowed', secret: 'api-key', generation: 3 }
 const clock = { now: () => 0, sleep: async () => {} }
@@ -129,6 +138,75 @@ describe('I8 on record: the audit log', () => {
     const after = await verifyAudit(file)
     expect(after).toMatchObject({ ok: true, lines: 2 })
     expect(after.head).not.toBe(before.head)
+    const noted = [{ place: 'vault', seq: before.lines, hash: before.head }]
+    expect(await verifyAudit(file, noted)).toEqual({
+      ...after,
+      ok: false,
+      broken: { line: 3, why: 'it is missing: vault has noted 3 lines' },
+    })
+  })
+
+  test('a log that was written anew, well chained, shows against a head kept elsewhere', async () => {
+    const { file } = await setup(3)
+    const { head: hash } = await verifyAudit(file)
+    await rm(file)
+    await using anew = await AuditLog.open({ file, clock })
+    for (const _ of Array(4)) await anew.record({ ...EVENT, secret: 'other' })
+    expect(await verifyAudit(file)).toMatchObject({ ok: true, lines: 4 })
+    expect(await verifyAudit(file, [{ place: 'redis', seq: 3, hash }])).toMatchObject({
+      ok: false,
+      broken: { line: 3, why: 'it is not the line that redis has noted' },
+    })
+  })
+})
+
+/** An anchor in two places, of which one can be made to fail. */
+function anchored() {
+  const time = new TurnedClock()
+  const audit = { head: { seq: 1, hash: 'a' }, settled: async () => {} }
+  const noted: string[] = []
+  let down = false
+  const places = {
+    redis: async ({ seq }: AuditHead) => void noted.push(`redis ${seq}`),
+    vault: async ({ seq }: AuditHead) => {
+      if (down) throw new Error('sealed')
+      noted.push(`vault ${seq}`)
+    },
+  }
+  const fail = (now: boolean) => (down = now)
+  return {
+    time,
+    audit,
+    noted,
+    fail,
+    anchor: AuditAnchor.open({ audit, places, clock: time, log: silentLog }),
+  }
+}
+
+describe('I8: the head of the log is noted where the log does not lie', () => {
+  test('at the start, and every five seconds in which it grew', async () => {
+    const { time, audit, noted, anchor } = anchored()
+    await time.advance(20_000)
+    expect(noted).toEqual(['redis 1', 'vault 1'])
+    audit.head = { seq: 4, hash: 'd' }
+    await time.advance(5000)
+    expect(noted.slice(2)).toEqual(['redis 4', 'vault 4'])
+    await anchor[Symbol.asyncDispose]()
+  })
+
+  test('a place that does not answer is tried again, and the last head is noted at the end', async () => {
+    const { time, audit, noted, fail, anchor } = anchored()
+    fail(true)
+    audit.head = { seq: 2, hash: 'b' }
+    await time.advance(10_000)
+    expect(noted).toEqual(['redis 1', 'vault 1', 'redis 2'])
+    fail(false)
+    await time.advance(5000)
+    expect(noted.at(-1)).toBe('vault 2')
+    audit.head = { seq: 3, hash: 'c' }
+    await anchor[Symbol.asyncDispose]()
+    expect(noted.slice(-2).toSorted()).toEqual(['redis 3', 'vault 3'])
+    expect(time.sleeping).toBe(0)
   })
 })
 

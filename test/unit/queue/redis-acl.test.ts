@@ -29,7 +29,13 @@ describe('the ACL of a cluster', () => {
   test('a worker has the keys and channels of its own queue, and no other user has messages but the producer', () => {
     expect(reach(workerUser('open'))).toEqual(['~{tb:demo:dev:open}:*', '&{tb:demo:dev:open}:*'])
     expect(reach('enqueue')).toEqual(['~{tb:demo:dev:open}:*'])
-    expect(reach('sidecar')).toEqual(['~{tb:demo:dev:open}:open:*:lock', '~{tb:demo:dev:shut}:shut:*:lock'])
+    expect(reach('sidecar')).toEqual([
+      '~{tb:demo:dev:open}:open:*:lock',
+      '~{tb:demo:dev:shut}:shut:*:lock',
+      '~{tb:demo:dev:open}:open:tb:alerts',
+      '~{tb:demo:dev:shut}:shut:tb:alerts',
+      '~{tb:demo:dev:.sidecar}:.sidecar:tb:*',
+    ])
     expect(reach('console').some((token) => token.startsWith('&'))).toBe(false)
     expect(reach('probe')).toEqual([])
   })

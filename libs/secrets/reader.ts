@@ -14,6 +14,10 @@ import { TypeTokens } from './type-tokens.ts'
 import { inVaultSpan } from './vault-span.ts'
 
 const FRESH_MS = 300_000
+/** A value that is used when so much of its freshness is over is read again, and nobody waits for it. */
+const AHEAD = 0.8
+/** From one such read that failed to the next. */
+const AHEAD_PAUSE_MS = 10_000
 const DENIED_MS = 5000
 const NOT_FOUND_MS = 10_000
 const FIRST_REFUSAL_PAUSE_MS = 1000
@@ -40,14 +44,18 @@ export interface SecretRead {
   stale: boolean
 }
 
-type Entry = { freshUntil: number; staleUntil: number } & ({ value: SecretValue } | { error: Error })
+type Entry = { refreshAt: number; freshUntil: number; staleUntil: number } & (
+  | { value: SecretValue }
+  | { error: Error }
+)
 
 /**
  * Static secrets, read through a cache.
  * R1: a value is cached per (agent type, secret), read with a token of that type: Vault is the judge, never the cache.
  * R2: at most one read of a key is under way; the others wait for it.
  * R3: denied or gone purges the value at once, and is itself remembered for some seconds.
- * R4: while Vault does not answer, the last value is served up to `staleMs`, said so; then it fails.
+ * R4: a value in use is read anew before it is old, beside those who use it.
+ * R5: while Vault does not answer, the last value is served up to `staleMs`, said so; then it fails.
  */
 export class SecretReader implements AsyncDisposable {
   readonly #options: ReaderOptions
@@ -110,12 +118,19 @@ export class SecretReader implements AsyncDisposable {
     const key = keyOf(agentType, secret)
     const cached = this.#entries.get(key)
     const hit = cached !== undefined && this.#clock.now() < cached.freshUntil
+    if (hit) this.#refreshAhead(cached, agentType, secret)
     const entry = hit ? cached : await this.#loadOnce(agentType, secret)
     const stale = this.#clock.now() >= entry.freshUntil
     span.setAttributes({ [attribute.secretCached]: hit || stale, [attribute.secretStale]: stale })
     if ('error' in entry) throw entry.error
     span.setAttribute(attribute.secretGeneration, entry.value.generation)
     return { value: entry.value, generation: entry.value.generation, stale }
+  }
+
+  #refreshAhead(entry: Entry, agentType: string, secret: string): void {
+    if (this.#clock.now() < entry.refreshAt) return
+    entry.refreshAt = this.#clock.now() + AHEAD_PAUSE_MS
+    this.#loadOnce(agentType, secret).catch(() => {})
   }
 
   #loadOnce(agentType: string, secret: string): Promise<Entry> {
@@ -154,7 +169,7 @@ export class SecretReader implements AsyncDisposable {
   #loadFailed(agentType: string, secret: string, error: unknown): Entry {
     const key = keyOf(agentType, secret)
     const refused = (error: Error, forMs: number) =>
-      this.#keep(key, { error, freshUntil: this.#clock.now() + forMs, staleUntil: 0 })
+      this.#keep(key, { error, refreshAt: Infinity, freshUntil: this.#clock.now() + forMs, staleUntil: 0 })
     if (isVaultError(error, 'denied')) return refused(new SecretDeniedError(agentType, secret), DENIED_MS)
     if (isVaultError(error, 'notFound')) return refused(new SecretNotFoundError(secret), NOT_FOUND_MS)
     if (error instanceof SecretMalformedError) return refused(error, NOT_FOUND_MS)
@@ -166,10 +181,11 @@ export class SecretReader implements AsyncDisposable {
     return last
   }
 
-  #freshness(askedAt: number): { freshUntil: number; staleUntil: number } {
+  #freshness(askedAt: number): Pick<Entry, 'refreshAt' | 'freshUntil' | 'staleUntil'> {
     const { random = Math.random, staleMs = 900_000 } = this.#options
-    const freshUntil = askedAt + FRESH_MS * (0.9 + random() / 5)
-    return { freshUntil, staleUntil: freshUntil + staleMs }
+    const freshMs = FRESH_MS * (0.9 + random() / 5)
+    const freshUntil = askedAt + freshMs
+    return { refreshAt: askedAt + freshMs * AHEAD, freshUntil, staleUntil: freshUntil + staleMs }
   }
 
   #keep(key: string, entry: Entry): Entry {

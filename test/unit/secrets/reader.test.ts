@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { SecretDeniedError, SecretNotFoundError, SecretReader, SecretUnavailableError } from '#lib/secrets'
 import { secretsWorld } from '../../support/secrets-world.ts'
+import { settle } from '../../support/turned-clock.ts'
 
 const MINUTE = 60_000
 async function setup(more: { staleMs?: number; random?: () => number } = {}) {
@@ -28,6 +29,31 @@ describe('the cache of static secrets', () => {
     expect(await reader.read('writer', 'api-key')).toMatchObject({ generation: 3 })
     await clock.advance(1)
     expect(await reader.read('writer', 'api-key')).toMatchObject({ generation: 4 })
+  })
+
+  test('a value in use is read anew before it is old, and nobody waits for that', async () => {
+    const { clock, vault, reader, path } = await setup()
+    await reader.read('writer', 'api-key')
+    vault.kv.set(path, { data: { value: 'second' }, version: 4 })
+    await clock.advance(240_000)
+    const release = vault.hold('kvRead')
+    for (const _ of Array(3)) expect(await reader.read('writer', 'api-key')).toMatchObject({ generation: 3 })
+    release()
+    await settle()
+    expect(await reader.read('writer', 'api-key')).toMatchObject({ generation: 4 })
+    expect(vault.count('kvRead')).toBe(2)
+  })
+
+  test('while Vault is away, reading ahead is tried every ten seconds and fails nobody', async () => {
+    const { clock, vault, reader } = await setup()
+    await reader.read('writer', 'api-key')
+    vault.fail('kvRead', ...Array.from({ length: 9 }, () => ({ kind: 'sealed' as const })))
+    await clock.advance(240_000)
+    for (let at = 0; at < 30; at++) {
+      expect(await reader.read('writer', 'api-key')).toMatchObject({ generation: 3, stale: false })
+      await clock.advance(1000)
+    }
+    expect(vault.count('kvRead')).toBe(4)
   })
 
   test('freshness counts from when the value was asked for, not from a late answer', async () => {

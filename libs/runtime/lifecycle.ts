@@ -5,7 +5,8 @@ const SUPERVISOR_FD = 3
 let supervisor: Socket | undefined
 
 /**
- * Tells the supervisor that the service is ready, with the facts it announces (`url`, for example).
+ * Tells the supervisor that the service is ready, with the facts it announces (`url`, for example): for signals as well,
+ * so {@link untilSignal} is called before.
  * Without a supervisor (`TB_SUPERVISED` unset, as in a container) it does nothing.
  */
 export function announceReady(facts: Record<string, unknown> = {}): void {

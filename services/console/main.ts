@@ -19,6 +19,7 @@ await using server = await openServer({
   keys: new ApiKeys(config.apiKeysFile),
   log,
 })
+const signal = untilSignal()
 announceReady({ url: server.url })
 log.info({ url: server.url }, 'console ready')
-log.info({ signal: await untilSignal() }, 'console ending')
+log.info({ signal: await signal }, 'console ending')

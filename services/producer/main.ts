@@ -23,6 +23,7 @@ const scope = { cluster: name, environment }
 const publicKey = publicKeyOf(signingKey)
 const producer = { scope, types, redis, signingKey, publicKey, clock: systemClock, log }
 await using server = await listen(buildServer({ producer, keys, watch }), config)
+const signal = untilSignal()
 announceReady({ url: server.url })
 log.info({ url: server.url, agentTypes: types.all.length }, 'producer ready')
-log.info({ signal: await untilSignal() }, 'producer draining')
+log.info({ signal: await signal }, 'producer draining')

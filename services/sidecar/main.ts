@@ -38,6 +38,7 @@ await using _sidecar = await Sidecar.open({
   audit,
   log,
 })
+const signal = untilSignal(identityLost(identity))
 announceReady()
 log.info({ agentTypes: Object.keys(cluster.agents) }, 'sidecar ready')
-log.info({ signal: await Promise.race([untilSignal(), identityLost(identity)]) }, 'sidecar stopping')
+log.info({ signal: await signal }, 'sidecar stopping')

@@ -18,10 +18,10 @@ async function serve(): Promise<void> {
   const { environment } = cluster
   await using _telemetry = await openTelemetry({ service: 'worker', environment, ...config.telemetry, log })
   await using service = await openService({ config, cluster, launcher, log })
+  const signal = untilSignal(service.launcherGone.then(() => 'launcher-gone'))
   announceReady()
   log.info({ slots: service.slots, level: service.level }, 'worker ready')
-  const launcherGone = service.launcherGone.then(() => 'launcher-gone')
-  log.info({ signal: await untilSignal(launcherGone) }, 'worker draining')
+  log.info({ signal: await signal }, 'worker draining')
 }
 
 await serve()

@@ -11,6 +11,7 @@ await using standIn = await StandIn.open({
   keys: new AcceptedKeys(config.keysFile),
   log,
 })
+const signal = untilSignal()
 announceReady({ url: standIn.url })
 log.info({ url: standIn.url }, 'model stand-in ready')
-log.info({ signal: await untilSignal() }, 'model stand-in stopping')
+log.info({ signal: await signal }, 'model stand-in stopping')

@@ -14,6 +14,7 @@ await using vault = await DevVault.open({
   host: config.host,
   port: config.port,
 })
+const signal = untilSignal()
 announceReady({ url: vault.address })
 log.info({ url: vault.address }, 'dev vault ready')
-log.info({ signal: await untilSignal() }, 'dev vault ending')
+log.info({ signal: await signal }, 'dev vault ending')

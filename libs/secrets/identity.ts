@@ -2,31 +2,21 @@ import { type Clock, type Log, messageOf, systemClock } from '#lib/runtime'
 import { isVaultError, type VaultAuth, type VaultClient, type VaultNames } from '#lib/vault'
 import { type ChildToken, childToken, TRUST_MARGIN_MS } from './child-token.ts'
 import { IdentityLostError } from './errors.ts'
-import { loginWrapped } from './login.ts'
+import type { Login } from './login.ts'
 import { revokeChild } from './revocation.ts'
 import { SecretValue } from './secret-value.ts'
 
 /** What of the Vault client an identity uses. */
 export type IdentityVault = Pick<
   VaultClient,
-  | 'wrapLookup'
-  | 'unwrap'
-  | 'approleLogin'
-  | 'renewSelf'
-  | 'revokeSelf'
-  | 'createToken'
-  | 'lookupAccessor'
-  | 'revokeAccessor'
-  | 'kvWrite'
+  'renewSelf' | 'revokeSelf' | 'createToken' | 'lookupAccessor' | 'revokeAccessor' | 'kvWrite'
 >
 
-/** How a sidecar becomes someone to Vault. */
+/** Who a sidecar is to Vault, and by what. */
 export interface IdentityOptions {
   vault: IdentityVault
   names: VaultNames
-  roleId: string
-  /** The wrapping token of a fresh secret-id. Works once. */
-  wrappedSecretId: string
+  login: Login
   log: Log
   clock?: Clock | undefined
   random?: (() => number) | undefined
@@ -45,7 +35,7 @@ export interface MintOptions {
  * The sidecar's own standing with Vault: it reads no secret, it mints tokens that do.
  * N1: the token is trusted until asked at + ttl - margin; a renewal that is slow or fails extends nothing.
  * N2: it is renewed at two thirds of its TTL. When that fails for good it is lost, loudly: `lost` aborts, `mint` throws.
- * N3: disposal revokes it, and with it everything minted from it. Of one that died without, the next one does so.
+ * N3: disposal revokes it if it is its own, and with it everything minted from it. Of one that died without, the next one does so.
  */
 export class SidecarIdentity implements AsyncDisposable {
   readonly #options: Settled
@@ -67,14 +57,14 @@ export class SidecarIdentity implements AsyncDisposable {
     this.#inBackground(this.#renewing())
   }
 
-  /** Logs in, and keeps the token alive until disposed. @throws SecretIdRefusedError, VaultError */
+  /** Logs in, and keeps the token alive until disposed. @throws what the login throws */
   static async open(options: IdentityOptions): Promise<SidecarIdentity> {
     const all = { ...options, clock: options.clock ?? systemClock, random: options.random ?? Math.random }
     const askedAt = all.clock.now()
-    return new SidecarIdentity(all, askedAt, await loginWrapped(all))
+    return new SidecarIdentity(all, askedAt, await options.login.logIn())
   }
 
-  /** Aborts when the token has ended for good. The service should end then: only a new secret-id helps. */
+  /** Aborts when the token has ended for good. The service should end then: only a new login helps. */
   get lost(): AbortSignal {
     return this.#lost.signal
   }
@@ -136,9 +126,11 @@ export class SidecarIdentity implements AsyncDisposable {
   async #dispose(): Promise<void> {
     this.#stop.abort()
     await Promise.all(this.#background)
-    await this.#options.vault.revokeSelf(this.#token.reveal()).catch((error: unknown) => {
-      this.#options.log.error({ error: messageOf(error) }, 'own token not revoked; its TTL ends it')
-    })
+    const { vault, login, log } = this.#options
+    if (login.ownsToken)
+      await vault.revokeSelf(this.#token.reveal()).catch((error: unknown) => {
+        log.error({ error: messageOf(error) }, 'own token not revoked; its TTL ends it')
+      })
     this.#lost.abort(new IdentityLostError())
     this.#token.wipe()
   }
@@ -202,7 +194,7 @@ export class SidecarIdentity implements AsyncDisposable {
   }
 
   #lose(): void {
-    this.#options.log.error({}, 'the own Vault token is lost; restart with a new wrapped secret-id')
+    this.#options.log.error({}, 'the own Vault token is lost; a new login needs a new start')
     this.#lost.abort(new IdentityLostError())
   }
 }

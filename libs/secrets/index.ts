@@ -19,5 +19,13 @@ export {
 export { type Grant, type GrantClaim, GrantTable } from './grants.ts'
 export { type IdentityOptions, type IdentityVault, type MintOptions, SidecarIdentity } from './identity.ts'
 export { type Lease, LeaseSet, type LeaseSetOptions } from './lease-set.ts'
+export {
+  kubernetesLogin,
+  type KubernetesLoginOptions,
+  type Login,
+  tokenLogin,
+  wrappedLogin,
+  type WrappedLoginOptions,
+} from './login.ts'
 export { type ReaderOptions, type SecretRead, SecretReader } from './reader.ts'
 export { SecretValue, SecretWipedError } from './secret-value.ts'

@@ -59,6 +59,12 @@ export class VaultClient implements AsyncDisposable {
     return this.#calls.call({ method: 'POST', path, json, login: true, answer: answers.AuthAnswer })
   }
 
+  /** Logs in with the token of a Kubernetes service account, by the auth method at `auth/<mount>`. Never retried. */
+  kubernetesLogin(mount: string, json: { role: string; jwt: string }): Promise<answers.VaultAuth> {
+    const path = vaultPath('auth', mount, 'login')
+    return this.#calls.call({ method: 'POST', path, json, login: true, answer: answers.AuthAnswer })
+  }
+
   /** What the wrapping token holds. Works once. */
   unwrap(wrappingToken: string): Promise<Record<string, unknown>> {
     const path = vaultPath('sys', 'wrapping', 'unwrap')

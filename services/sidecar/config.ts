@@ -15,9 +15,15 @@ export const Config = z.object({
   auditFile: z.string(),
   vault: z.object({
     address: z.url({ protocol: /^https?$/ }),
-    roleIdFile: z.string(),
-    /** Holds a wrapping token; deleted once it was used. */
-    secretIdFile: z.string(),
+    /** By AppRole: its role id, and a wrapping token of a secret-id, deleted once it was used. */
+    roleIdFile: z.string().optional(),
+    secretIdFile: z.string().optional(),
+    /** In place of an AppRole: a role of Vault's Kubernetes auth method. */
+    kubernetesRole: z.string().optional(),
+    kubernetesMount: z.string().default('kubernetes'),
+    kubernetesTokenFile: z.string().default('/var/run/secrets/kubernetes.io/serviceaccount/token'),
+    /** In place of both: a token that another program keeps there. */
+    tokenFile: z.string().optional(),
     /** Keeps the accessor of the sidecar's own token from one start to the next. Default: nothing is kept. */
     accessorFile: z.string().optional(),
   }),

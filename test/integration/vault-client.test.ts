@@ -8,6 +8,7 @@ import {
   SecretIdRefusedError,
   SecretReader,
   SidecarIdentity,
+  wrappedLogin,
 } from '#lib/secrets'
 import {
   applyMounts,
@@ -76,8 +77,7 @@ const login = async () => {
   const identity = await SidecarIdentity.open({
     vault,
     names,
-    roleId,
-    wrappedSecretId: wrapped.token,
+    login: wrappedLogin({ vault, names, roleId, wrappedSecretId: wrapped.token }),
     log: silentLog,
   })
   return { identity, roleId, wrapped }
@@ -103,8 +103,7 @@ describe('bootstrap', () => {
     const again = SidecarIdentity.open({
       vault,
       names,
-      roleId,
-      wrappedSecretId: wrapped.token,
+      login: wrappedLogin({ vault, names, roleId, wrappedSecretId: wrapped.token }),
       log: silentLog,
     })
     await expect(again).rejects.toThrow(SecretIdRefusedError)

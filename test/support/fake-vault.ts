@@ -1,4 +1,4 @@
-import type { IdentityVault } from '#lib/secrets'
+import type { IdentityVault, KubernetesLoginOptions, WrappedLoginOptions } from '#lib/secrets'
 import {
   type CreateTokenOptions,
   type DatabaseCredentials,
@@ -14,13 +14,15 @@ import {
 } from '#lib/vault'
 import type { TurnedClock } from './turned-clock.ts'
 
+type LoginVault = WrappedLoginOptions['vault'] & KubernetesLoginOptions['vault']
+
 interface FakeToken {
   accessor: string
   role: string
   parent?: string
   endsAt: number
 }
-type Method = keyof IdentityVault | 'kvRead' | 'dbCreds' | 'leaseRenew'
+type Method = keyof IdentityVault | keyof LoginVault | 'kvRead' | 'dbCreds' | 'leaseRenew'
 interface Fault {
   kind: VaultErrorKind
   /** The server did it all the same; only the answer was lost. */
@@ -31,7 +33,7 @@ interface Fault {
  * A Vault in memory, with what the sidecar uses: tokens that end with their parent or their TTL, KV, leased users.
  * Faults, refusals and pauses are set per method.
  */
-export class FakeVault implements IdentityVault {
+export class FakeVault implements IdentityVault, LoginVault {
   readonly tokens = new Map<string, FakeToken>()
   readonly users = new Map<string, { token: string; name: string }>()
   readonly kv = new Map<string, KvEntry>()
@@ -103,6 +105,13 @@ export class FakeVault implements IdentityVault {
 
   async approleLogin(_login: { roleId: string; secretId: string }): Promise<VaultAuth> {
     return this.#do('approleLogin', () => this.#issue(this.#names.sidecar, this.ownTtlMs))
+  }
+
+  async kubernetesLogin(_mount: string, { jwt }: { role: string; jwt: string }): Promise<VaultAuth> {
+    return this.#do('kubernetesLogin', () => {
+      if (jwt !== 'canary-jwt') throw refusal('denied')
+      return this.#issue(this.#names.sidecar, this.ownTtlMs)
+    })
   }
 
   async renewSelf(token: string): Promise<VaultAuth> {

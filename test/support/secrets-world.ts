@@ -1,4 +1,4 @@
-import { type IdentityOptions, SidecarIdentity } from '#lib/secrets'
+import { type IdentityOptions, SidecarIdentity, wrappedLogin } from '#lib/secrets'
 import { createLog, type Log } from '#lib/runtime'
 import { vaultNames } from '#lib/vault'
 import { FakeVault } from './fake-vault.ts'
@@ -15,7 +15,8 @@ export function secretsWorld() {
   vault.allowed.add(`${names.agent('writer')} ${names.secret('api-key')}`)
   vault.allowed.add(`${names.agent('writer')} ${names.credentials('orders-db')}`)
   const world = { clock, names, vault, log, logged }
-  const options = { ...world, roleId: 'role-id', wrappedSecretId: 'wrapping-token', random: () => 0 }
+  const login = wrappedLogin({ vault, names, roleId: 'role-id', wrappedSecretId: 'wrapping-token' })
+  const options = { ...world, login, random: () => 0 }
   return {
     ...world,
     login: (more: Partial<IdentityOptions> = {}) => SidecarIdentity.open({ ...options, ...more }),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { IdentityLostError, SecretIdRefusedError } from '#lib/secrets'
+import { IdentityLostError, kubernetesLogin, SecretIdRefusedError, tokenLogin } from '#lib/secrets'
 import { settle } from '../../support/turned-clock.ts'
 import { secretsWorld } from '../../support/secrets-world.ts'
 
@@ -83,7 +83,7 @@ describe('the sidecar keeps its own token', () => {
     vault.fail('renewSelf', ...Array.from({ length: 1000 }, () => ({ kind: 'network' as const })))
     await clock.advance(30 * MINUTE)
     expect(identity.lost.reason).toBeInstanceOf(IdentityLostError)
-    expect(logged.at(-1)).toContain('new wrapped secret-id')
+    expect(logged.at(-1)).toContain('a new login needs a new start')
     await expect(identity.mint('writer', { ttlMs: 1000 })).rejects.toThrow(IdentityLostError)
     expect(clock.sleeping).toBe(0)
   })
@@ -187,5 +187,30 @@ describe('a sidecar ends what the one before it has left', () => {
     const child = await identity.mint('writer', { ttlMs: MINUTE })
     expect(await identity.endPredecessor(child.accessor)).toBe('not-ours')
     expect(vault.count('revokeAccessor')).toBe(0)
+  })
+})
+
+describe('other ways to log in', () => {
+  test('by the service account of a pod, read anew at each login', async () => {
+    const { vault, login } = secretsWorld()
+    let jwt = 'canary-jwt'
+    const kubernetes = kubernetesLogin({ vault, role: 'sidecar', mount: 'kubernetes', jwt: () => jwt })
+    await using identity = await login({ login: kubernetes })
+    expect(await identity.mint('writer', { ttlMs: MINUTE })).toMatchObject({ agentType: 'writer' })
+    jwt = 'an old one'
+    await expect(login({ login: kubernetes })).rejects.toMatchObject({ kind: 'denied' })
+  })
+
+  test('a token that another program keeps is used and renewed, and lives on without us', async () => {
+    const { vault, login, clock } = secretsWorld()
+    const owner = await login()
+    const [[token] = []] = vault.tokens
+    const identity = await login({ login: tokenLogin(vault, () => token!) })
+    expect(identity.accessor).toBe(owner.accessor)
+    await clock.advance(20 * MINUTE)
+    await identity[Symbol.asyncDispose]()
+    expect(vault.tokens.has(token!)).toBe(true)
+    await owner[Symbol.asyncDispose]()
+    expect(vault.tokens.size).toBe(0)
   })
 })

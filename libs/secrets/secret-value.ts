@@ -1,3 +1,4 @@
+import { createHmac, type KeyObject } from 'node:crypto'
 import { inspect } from 'node:util'
 import { PermanentError } from '#lib/runtime'
 
@@ -19,6 +20,7 @@ export class SecretValue {
   /** The KV version it was read at; 0 for what has none. */
   readonly generation: number
   #bytes: Buffer | undefined
+  #mark: string | undefined
 
   constructor(name: string, value: string, generation = 0) {
     this.name = name
@@ -37,6 +39,15 @@ export class SecretValue {
   /** The value as text, for the one call that needs it. @throws SecretWipedError */
   reveal(): string {
     return this.use((bytes) => bytes.toString('utf8'))
+  }
+
+  /**
+   * What stands for the value in a record: who has the key, and the value, finds its uses; nobody else learns anything.
+   * HMAC-SHA256, `hmac-sha256:<hex>`, made once. @throws SecretWipedError
+   */
+  mark(key: KeyObject): string {
+    this.#mark ??= this.use((bytes) => `hmac-sha256:${createHmac('sha256', key).update(bytes).digest('hex')}`)
+    return this.#mark
   }
 
   /** Overwrites the bytes. Later uses throw. */

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import type { AuditLog } from '#lib/audit'
 import { BadBrokerRequestError, EgressRefusedError, isSameOrigin } from '#lib/broker'
 import { type Cluster, type Connect, modelRoute, type Secret, secretKind, usableSecrets } from '#lib/cluster'
@@ -10,6 +11,8 @@ export interface AccessOptions {
   cluster: Cluster
   reader: SecretReader
   audit: AuditLog
+  /** Keys the marks that stand for values in the audit log. */
+  auditKey: KeyObject
   log: Log
 }
 
@@ -59,12 +62,7 @@ export class Access {
   async brokered(attempt: LiveAttempt, secret: Secret, action: 'model' | 'egress'): Promise<BrokeredSecret> {
     if (!secret.egress) throw new NotUsableError(`secret "${secret.name}" has no egress rule`)
     const read = await this.#options.reader.read(attempt.agentType.name, secret.name)
-    await this.#record(attempt, {
-      action,
-      secret: secret.name,
-      generation: read.generation,
-      stale: read.stale,
-    })
+    await this.#record(attempt, { action, ...this.#facts(read) })
     return { name: secret.name, egress: secret.egress, read }
   }
 
@@ -83,12 +81,7 @@ export class Access {
         `secret "${name}" is delivered by the broker: use fetch; its value never enters a context`,
       )
     const read = await this.#options.reader.read(attempt.agentType.name, name)
-    await this.#record(attempt, {
-      action: 'read',
-      secret: name,
-      generation: read.generation,
-      stale: read.stale,
-    })
+    await this.#record(attempt, { action: 'read', ...this.#facts(read) })
     return read
   }
 
@@ -135,13 +128,18 @@ export class Access {
     return usableSecrets(cluster, attempt.agentType.name).map((name) => cluster.secrets[name]!)
   }
 
+  #facts({ value, generation, stale }: SecretRead) {
+    return { secret: value.name, generation, stale, value: value.mark(this.#options.auditKey) }
+  }
+
   async #record(
     attempt: LiveAttempt,
-    what: { action: Action; secret: string; generation?: number; stale?: boolean },
+    what: { action: Action; secret: string; generation?: number; stale?: boolean; value?: string },
   ): Promise<void> {
     attempt.budget.access()
     await this.#options.audit.record({ ...attempt.facts(), outcome: 'allowed', ...what })
     attempt.signal.throwIfAborted()
-    this.#options.log.info({ ...attempt.facts(), ...what }, 'secret used')
+    const { value: _mark, ...logged } = what
+    this.#options.log.info({ ...attempt.facts(), ...logged }, 'secret used')
   }
 }

@@ -13,6 +13,8 @@ export const Config = z.object({
   /** SPKI PEM: what producers' signatures are checked with. */
   publicKeyFile: z.string(),
   auditFile: z.string(),
+  /** Holds the key of the marks that stand for values in the audit log. Default: a new one at each start. */
+  auditKeyFile: z.string().optional(),
   vault: z.object({
     address: z.url({ protocol: /^https?$/ }),
     /** By AppRole: its role id, and a wrapping token of a secret-id, deleted once it was used. */

@@ -6,6 +6,7 @@ import { SecretReader } from '#lib/secrets'
 import { openTelemetry } from '#lib/telemetry'
 import { VaultClient, vaultNames } from '#lib/vault'
 import { anchorAudit } from './anchor.ts'
+import { auditKeyOf } from './audit-key.ts'
 import { Config } from './config.ts'
 import { identityLost, openIdentity } from './identity.ts'
 import { Sidecar } from './sidecar.ts'
@@ -36,6 +37,7 @@ await using _sidecar = await Sidecar.open({
   identity,
   reader,
   audit,
+  auditKey: auditKeyOf(config.auditKeyFile),
   log,
 })
 const signal = untilSignal(identityLost(identity))

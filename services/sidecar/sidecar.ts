@@ -29,6 +29,7 @@ export interface SidecarOptions {
   identity: SidecarIdentity
   reader: SecretReader
   audit: AuditLog
+  auditKey: KeyObject
   log: Log
   clock?: Clock
 }

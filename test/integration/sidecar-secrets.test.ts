@@ -1,5 +1,6 @@
+import { createHmac } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { CANARY, openSidecarWorld, type SidecarWorld } from '../support/sidecar-world.ts'
+import { AUDIT_KEY, CANARY, openSidecarWorld, type SidecarWorld } from '../support/sidecar-world.ts'
 
 let world: SidecarWorld
 beforeAll(async () => {
@@ -29,6 +30,10 @@ describe('fetch, secrets and databases', () => {
     const { context } = await world.granted('writer')
     const ask = (name: string) => context.ask('GET', `/v1/secrets/${name}`)
     expect((await ask('plain')).json).toEqual({ name: 'plain', value: CANARY.plain, generation: 1 })
+    const mark = createHmac('sha256', AUDIT_KEY).update(CANARY.plain).digest('hex')
+    expect(await world.auditLines()).toContainEqual(
+      expect.objectContaining({ action: 'read', secret: 'plain', value: `hmac-sha256:${mark}` }),
+    )
     for (const name of ['anthropic-api-key', 'openai-api-key', 'orders-db', 'orders-db-admin', 'no-such'])
       expect(await ask(name)).toMatchObject({ status: 403, json: { error: { type: 'not-allowed' } } })
   })

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { createSecretKey, randomUUID } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
@@ -27,6 +27,7 @@ import { Peer } from './sidecar-peers.ts'
 import { CANARY, openVault, ROOT, testCluster } from './sidecar-vault.ts'
 
 export { CANARY }
+export const AUDIT_KEY = 'audit-key-of-the-tests'
 const TRACE = '0af7651916cd43dd8448eb211c80319c'
 
 export type SidecarWorld = Awaited<ReturnType<typeof openSidecarWorld>>
@@ -62,6 +63,7 @@ export async function openSidecarWorld({ postgres }: { postgres?: ScratchPostgre
       identity,
       reader,
       audit,
+      auditKey: createSecretKey(Buffer.from(AUDIT_KEY)),
       log: silentLog,
     }),
   )

@@ -64,6 +64,7 @@ async function startSidecar(stage: Stage, running: Running, publicKeyFile: strin
       credentialsDir: dirname(files[0]!),
       publicKeyFile: give(publicKeyFile),
       auditFile,
+      auditKeyFile: give(credentials.file('audit-key')),
       vault: {
         address: running.vault.address,
         roleIdFile: give(roleIdFile),

@@ -7,7 +7,8 @@ import { arrivalsAt, median, percentile } from './statistics.ts'
 export interface Plan {
   workloads: Workload[]
   atOnce: number[]
-  arrivals: number[]
+  /** Each second. What nothing keeps up with takes minutes to be worked off, and says nothing more. */
+  arrivals: Record<Workload, number[]>
   rounds: number
   /** Of one measurement of one contender, seconds. */
   seconds: number
@@ -46,7 +47,7 @@ export async function throughputOf(cell: Cell, setting: Setting, plan: Plan): Pr
 /** Times to the first line at each arrival rate. */
 export async function firstLinesOf(cell: Cell, workload: Workload, plan: Plan): Promise<FirstLine[]> {
   const rows: FirstLine[] = []
-  for (const arrivalsPerSecond of plan.arrivals) {
+  for (const arrivalsPerSecond of plan.arrivals[workload]) {
     const seen = new Map(cell.all.map((running) => [running, [] as number[]]))
     for (let round = 0; round < plan.rounds; round++)
       for (const [running, times] of await roundOf(cell, { arrivalsPerSecond, round, plan }))

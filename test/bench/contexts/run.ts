@@ -14,12 +14,12 @@ import { telemetryFact } from './telemetry-cost.ts'
 const FULL: Plan = {
   workloads: WORKLOADS,
   atOnce: [1, 2, 4, 8],
-  arrivals: [1, 10, 50],
+  arrivals: { noop: [1, 10, 50], heavy: [1, 10] },
   rounds: 3,
   seconds: 1,
 }
 /** Shows that everything runs; its figures say nothing. */
-const QUICK: Plan = { workloads: ['noop'], atOnce: [2], arrivals: [10], rounds: 1, seconds: 0.2 }
+const QUICK: Plan = { workloads: ['noop'], atOnce: [2], arrivals: { noop: [10], heavy: [] }, rounds: 1, seconds: 0.2 }
 const WAITING = { full: 1_000_000, quick: 5000 }
 const SLOTS = 16
 const HELD = { full: { count: 8, holdMs: 4000 }, quick: { count: 2, holdMs: 1200 } }

@@ -19,7 +19,13 @@ const FULL: Plan = {
   seconds: 1,
 }
 /** Shows that everything runs; its figures say nothing. */
-const QUICK: Plan = { workloads: ['noop'], atOnce: [2], arrivals: { noop: [10], heavy: [] }, rounds: 1, seconds: 0.2 }
+const QUICK: Plan = {
+  workloads: ['noop'],
+  atOnce: [2],
+  arrivals: { noop: [10], heavy: [] },
+  rounds: 1,
+  seconds: 0.2,
+}
 const WAITING = { full: 1_000_000, quick: 5000 }
 const SLOTS = 16
 const HELD = { full: { count: 8, holdMs: 4000 }, quick: { count: 2, holdMs: 1200 } }

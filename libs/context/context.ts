@@ -38,6 +38,7 @@ export class Context implements AsyncDisposable {
   #on: AttemptEvents = {}
   #onCodeCache: ((part: string) => void) | undefined
   #used = false
+  #entering: Promise<void> | undefined
   #calls = 0
   #identity: { pid: number; uid: number } | undefined
 
@@ -72,6 +73,19 @@ export class Context implements AsyncDisposable {
   /** Resolves with the receipt when the context has ended. Rejects when the launcher ended without one. */
   get ended(): Promise<Receipt> {
     return this.#ended.promise
+  }
+
+  /**
+   * Tells the launcher that an attempt is about to enter: from then on its limits hold, and its time runs. `run` waits
+   * for it; whoever has something else to wait for calls it before. Rejects when the context is gone.
+   */
+  enter(): Promise<void> {
+    if (!this.#entering) {
+      this.#entering = this.#acquired.promise
+      const { memoryBytes, timeoutMs, graceMs } = this.#options.limits
+      this.#options.launcher.send({ t: 'acquire', context: this.id, memoryBytes, timeoutMs, graceMs })
+    }
+    return this.#entering
   }
 
   /** What the agent accepts and promises, as JSON Schema, and V8's cache of its code. The context is used up by it. */
@@ -143,9 +157,7 @@ export class Context implements AsyncDisposable {
   async #enter(): Promise<void> {
     if (this.#used) throw new Error('a context is used once')
     this.#used = true
-    const { memoryBytes, timeoutMs, graceMs } = this.#options.limits
-    this.#options.launcher.send({ t: 'acquire', context: this.id, memoryBytes, timeoutMs, graceMs })
-    await this.#acquired.promise
+    await this.enter()
   }
 
   /** What only an attempt in its course may say. */

@@ -21,6 +21,7 @@ export type EndReason =
   | 'worker-gone'
   | 'timeout'
   | 'superseded'
+  | 'not-recorded'
   | 'sidecar-stopping'
 
 export interface AttemptsOptions {

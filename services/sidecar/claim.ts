@@ -102,12 +102,9 @@ export class Claims {
     const attempt = new LiveAttempt(grant, type, leases)
     attempts.add(attempt, worker.connection)
     if (worker.connection.destroyed) attempts.workerClosed(worker.connection)
-    try {
-      await audit.record({ ...attempt.facts(), action: 'grant', outcome: 'allowed', signed: job.signed })
-    } catch (error) {
-      void attempts.end(grant.id, 'released')
-      throw error
-    }
+    // Not waited for: whatever it gives access to is recorded by itself before it is given, further down in the same log.
+    const facts = { ...attempt.facts(), action: 'grant', outcome: 'allowed', signed: job.signed } as const
+    audit.record(facts).catch(() => void attempts.end(grant.id, 'not-recorded'))
     log.info({ agentType: type.name, requestId: grant.jobId, attempt: grant.attempt }, 'grant given')
     return grant.id
   }

@@ -85,7 +85,7 @@ export async function acquireContext(attempt: Attempt, { pool, isSuspect }: Atte
   attempt.context = await inSpan('context.acquire', {}, () => pool.acquire(attempt.signal, { alone }))
 }
 
-/** Has the sidecar attach this attempt's rights to the context's connections. */
+/** Has the sidecar attach this attempt's rights to the context's connections; meanwhile its launcher bounds it. */
 export async function grant(attempt: Attempt, { sidecar, timeoutMs }: AttemptParts): Promise<void> {
   const { job, token, context, traceparent } = attempt
   const ask = () =>
@@ -98,6 +98,7 @@ export async function grant(attempt: Attempt, { sidecar, timeoutMs }: AttemptPar
       traceparent,
       timeoutMs,
     })
+  context!.enter().catch(() => {}) // `run` says it
   attempt.grant = await inSpan('grant', {}, ask)
 }
 

@@ -119,7 +119,7 @@ describe.each(levels)('I2 bounded, at level %s', (level) => {
       let bytes = 0
       const count = (value: unknown) => void (bytes += JSON.stringify(value).length)
       const end = await world.run({ do: what }, { emit: count, progress: count, log: count })
-      expect([what, end.outcome, end.error?.type]).toEqual([what, 'failed', 'output-limit'])
+      expect([what, end.outcome, end.error?.type], JSON.stringify(end)).toEqual([what, 'failed', 'output-limit'])
       expect(bytes).toBeLessThanOrEqual(100_000)
     }
   })
@@ -136,7 +136,7 @@ describe.each(levels)('I2 bounded, at level %s', (level) => {
     for (const [what, sizes] of Object.entries(MIXED)) {
       const all = { console: 0, log: 0, progress: 0, emit: 0, spans: 0, result: 0, ...sizes }
       const end = await world.run({ do: 'mixed', ...all })
-      expect([what, end.outcome, end.error?.type]).toEqual([
+      expect([what, end.outcome, end.error?.type], JSON.stringify(end)).toEqual([
         what,
         ...(what === 'fits' ? ['completed', undefined] : ['failed', 'output-limit']),
       ])

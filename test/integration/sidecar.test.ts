@@ -103,5 +103,7 @@ describe('the sidecar itself', () => {
         status: 503,
         json: { error: { type: 'audit-unavailable' } },
       })
+    const { context: next } = await world.granted('writer')
+    await next.closed()
   })
 })

@@ -15,6 +15,7 @@ function setup(broken?: string, end: object = { outcome: 'completed', result: 'd
   }
   const context = {
     id: 'c1',
+    enter: async () => {},
     run: async (_task: unknown, on: { spoken(): void }) => {
       step('run')
       on.spoken()

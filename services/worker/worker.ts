@@ -98,6 +98,7 @@ export class Worker implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const { drainMs, redis, log } = this.#options
     const closed = this.#bull.close()
+    log.info({ active: this.active }, 'no more jobs are taken')
     const cut = setTimeout(() => {
       log.warn({ active: this.active, drainMs }, 'drain deadline passed')
       this.#bull.cancelAllJobs(INTERRUPTED)

@@ -119,7 +119,11 @@ describe.each(levels)('I2 bounded, at level %s', (level) => {
       let bytes = 0
       const count = (value: unknown) => void (bytes += JSON.stringify(value).length)
       const end = await world.run({ do: what }, { emit: count, progress: count, log: count })
-      expect([what, end.outcome, end.error?.type], JSON.stringify(end)).toEqual([what, 'failed', 'output-limit'])
+      expect([what, end.outcome, end.error?.type], JSON.stringify(end)).toEqual([
+        what,
+        'failed',
+        'output-limit',
+      ])
       expect(bytes).toBeLessThanOrEqual(100_000)
     }
   })

@@ -45,7 +45,7 @@ describe('SIGTERM drains', () => {
     const { first, id } = await running('drain')
     const pids = [first.pid, ...first.below()]
     first.kill('SIGTERM')
-    await until('draining', () => first.said().includes('worker draining'))
+    await until('draining', () => first.said().includes('no more jobs are taken'))
     const next = await world.add('gated', { n: 2 })
     world.gates.pass('drain')
     expect(await first.exited).toBe(0)

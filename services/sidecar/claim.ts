@@ -63,7 +63,6 @@ export class Claims {
       const type = this.#options.cluster.agents[worker.agentType]!
       await this.#checkLock(request, worker)
       const job = this.#verify(request, type)
-      await this.#options.attempts.joined(request.context)
       return await this.#grant(request, { type, job, worker })
     } catch (error) {
       this.#note(request, worker, failureOf(error).type)
@@ -87,8 +86,9 @@ export class Claims {
     const { type, job, worker } = found
     const leases = await this.#leases(request, type)
     this.#endEarlier(request, type)
-    if (attempts.list(type.name).length >= type.maxConcurrency)
-      throw new TooManyGrantsError(type.name, type.maxConcurrency)
+    this.#refuseMore(type)
+    await attempts.joined(request.context)
+    this.#refuseMore(type) // others did not wait
     const grant = attempts.table.claim({
       agentType: type.name,
       contextId: request.context,
@@ -107,6 +107,11 @@ export class Claims {
     audit.record(facts).catch(() => void attempts.end(grant.id, 'not-recorded'))
     log.info({ agentType: type.name, requestId: grant.jobId, attempt: grant.attempt }, 'grant given')
     return grant.id
+  }
+
+  #refuseMore({ name, maxConcurrency }: AgentType): void {
+    if (this.#options.attempts.list(name).length >= maxConcurrency)
+      throw new TooManyGrantsError(name, maxConcurrency)
   }
 
   /** An attempt's grant dies when a later attempt of its job begins: its worker has lost the lock. */

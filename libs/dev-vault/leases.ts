@@ -11,6 +11,8 @@ export interface Lease {
   owner: string
   issuedAt: number
   expiresAt: number
+  /** It is never extended beyond this. */
+  notAfter?: number
   renewedAt?: number
   renewable: boolean
   /** Gives the new time to live; absent where renewal is not possible here. */
@@ -33,6 +35,7 @@ export class LeaseStore implements AsyncDisposable {
   readonly #ending = new Set<Promise<void>>()
   readonly #stop = new AbortController()
   readonly #deadlines: Deadlines
+  #isPaused = false
 
   constructor(options: { clock: Clock; log: Log }) {
     this.#clock = options.clock
@@ -41,6 +44,7 @@ export class LeaseStore implements AsyncDisposable {
   }
 
   add(lease: Lease): void {
+    if (lease.notAfter !== undefined) lease.expiresAt = Math.min(lease.expiresAt, lease.notAfter)
     this.#leases.set(lease.id, lease)
     const owned = this.#byOwner.get(lease.owner) ?? new Set()
     this.#byOwner.set(lease.owner, owned.add(lease.id))
@@ -53,11 +57,13 @@ export class LeaseStore implements AsyncDisposable {
     return lease && lease.expiresAt > this.#clock.now() ? lease : undefined
   }
 
-  extend(lease: Lease, ttlMs: number): void {
+  /** @returns the time to live that it has now */
+  extend(lease: Lease, ttlMs: number): number {
     const now = this.#clock.now()
-    lease.expiresAt = now + ttlMs
+    lease.expiresAt = Math.min(now + ttlMs, lease.notAfter ?? Number.POSITIVE_INFINITY)
     lease.renewedAt = now
     this.#deadlines.expect(lease.expiresAt)
+    return lease.expiresAt - now
   }
 
   /** Revokes now. A failure leaves the lease where it was. */
@@ -90,6 +96,17 @@ export class LeaseStore implements AsyncDisposable {
     return [...this.#leases.values()].filter((lease) => lease.id.startsWith(prefix) && lease.expiresAt > now)
   }
 
+  /** Lets nothing expire until `resume`: a sealed Vault does nothing. */
+  pause(): void {
+    this.#isPaused = true
+  }
+
+  /** What is overdue ends now. */
+  resume(): void {
+    this.#isPaused = false
+    this.#deadlines.expect(this.#clock.now())
+  }
+
   /** Resolves when no revocation is under way. Tests wait for it. */
   async settled(): Promise<void> {
     while (this.#ending.size > 0) await Promise.all(this.#ending)
@@ -104,6 +121,7 @@ export class LeaseStore implements AsyncDisposable {
   }
 
   #expire(now: number): number | undefined {
+    if (this.#isPaused) return undefined
     let next: number | undefined
     for (const lease of this.#leases.values()) {
       if (lease.expiresAt <= now) this.revokeLazily(lease)

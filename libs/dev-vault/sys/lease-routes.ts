@@ -68,8 +68,7 @@ async function renewLease(leases: LeaseStore, request: EngineRequest): Promise<R
   if (!lease.renewable || !lease.renew) throw badRequest('lease is not renewable')
   const ms = await lease.renew(request.fields.durationMs('increment'))
   if (leases.get(lease.id) !== lease) throw badRequest('lease not found')
-  leases.extend(lease, ms)
-  return { lease: { id: lease.id, ms, renewable: true } }
+  return { lease: { id: lease.id, ms: leases.extend(lease, ms), renewable: true } }
 }
 
 /** An unknown lease is no error: it is gone, which is what was asked for. */

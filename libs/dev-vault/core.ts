@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { isWithin } from './cidr.ts'
 import type { Operation, Reply, EngineRequest } from './engine.ts'
 import { envelope, type Answer } from './envelope.ts'
 import {
@@ -7,12 +8,14 @@ import {
   invalidToken,
   unsupportedOperation,
   unsupportedPath,
+  vaultIsSealed,
   type VaultRefusal,
 } from './errors.ts'
 import { Fields } from './fields.ts'
 import type { LeaseStore } from './leases.ts'
 import type { PolicyStore } from './acl/policy-store.ts'
 import { noHandler, type RouteMatch, type Router } from './router.ts'
+import type { Seal } from './seal/seal.ts'
 import type { TokenEntry } from './tokens/token-entry.ts'
 import type { TokenStore } from './tokens/token-store.ts'
 import { notWrapping, type Wrapping } from './wrapping.ts'
@@ -24,9 +27,12 @@ export interface WireRequest {
   token: string
   data: ReadonlyMap<string, unknown>
   wrapTtlMs: number | undefined
+  remoteAddress: string
+  remotePort: number
 }
 
 export interface CoreParts {
+  seal: Seal
   router: Router
   policies: PolicyStore
   tokens: TokenStore
@@ -55,13 +61,14 @@ export class Core {
 
   /** @throws VaultRefusal */
   async handle(wire: WireRequest): Promise<Answer> {
+    const match = this.#parts.router.match(wire.path.replace(/\/$/, ''))
+    if (this.#parts.seal.facts.sealed && !match?.route.whileSealed) throw vaultIsSealed()
     if (isWrite(wire.operation) && wire.path.endsWith('/'))
       throw badRequest("cannot write to a path ending in '/'")
-    const match = this.#parts.router.match(wire.path.replace(/\/$/, ''))
     if (match?.route.open) return this.#answer({ wire, match, operation: wire.operation, token: undefined })
     if (wire.path === 'sys/wrapping/unwrap') this.#checkWrapping(wire)
     const token = this.#parts.tokens.find(wire.token)
-    if (!token) throw invalidToken()
+    if (!token || !isWithin(wire.remoteAddress, token.cidrs)) throw invalidToken()
     const isLastUse = this.#parts.tokens.use(token)
     try {
       return await this.#judge({ wire, match, operation: operationOf(wire, match), token })
@@ -95,6 +102,8 @@ export class Core {
       token,
       clientToken: wire.token,
       wrapTtlMs: wire.wrapTtlMs,
+      remoteAddress: wire.remoteAddress,
+      mount: match!.mount,
     }
     const reply = (await handler(request)) as Reply | undefined
     if (reply?.lease && token) this.#refuseLeaseOfEndedToken(reply.lease.id, token)
@@ -103,7 +112,7 @@ export class Core {
 
   /** A token that ended while its secret was made must not leave the secret behind. */
   #refuseLeaseOfEndedToken(leaseId: string, token: TokenEntry): void {
-    if (this.#parts.tokens.findAccessor(token.accessor)) return
+    if (this.#parts.tokens.isLive(token)) return
     const lease = this.#parts.leases.get(leaseId)
     if (lease) this.#parts.leases.revokeLazily(lease)
     throw badRequest(

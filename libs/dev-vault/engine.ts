@@ -1,4 +1,5 @@
 import type { Fields } from './fields.ts'
+import type { Mount } from './router.ts'
 import type { TokenEntry } from './tokens/token-entry.ts'
 
 /** What a request wants, as policies see it. A write is `update` until an engine's existence check makes it `create`. */
@@ -17,6 +18,9 @@ export interface EngineRequest {
   /** The token as it was sent. */
   clientToken: string
   wrapTtlMs: number | undefined
+  /** Where it came from. */
+  remoteAddress: string
+  mount: Mount
 }
 
 /** The `auth` part of a reply. */
@@ -53,6 +57,8 @@ export interface Route {
   exists?: (params: Readonly<Record<string, string>>) => boolean
   /** Answers without a token. */
   open?: boolean
+  /** Answers while the Vault is sealed. */
+  whileSealed?: boolean
   /** Root-protected: needs `sudo` too. */
   sudo?: boolean
 }

@@ -1,15 +1,21 @@
+import { randomUUID } from 'node:crypto'
 import { type Clock, hashCredential, isSameHash } from '#lib/runtime'
 import { write, type Engine, type EngineRequest, type Reply, type Route } from '../engine.ts'
-import { badRequest, nothingThere, VaultRefusal } from '../errors.ts'
+import { isWithin } from '../cidr.ts'
+import { badRequest, invalidToken, nothingThere, VaultRefusal } from '../errors.ts'
+import type { Fields } from '../fields.ts'
 import type { TokenStore } from '../tokens/token-store.ts'
 import { appRoleFrom, describeAppRole, type AppRole } from './approle-role.ts'
+import { Lockout } from './lockout.ts'
 import { loginReply } from './login.ts'
+import { roleFieldRoutes } from './role-field-routes.ts'
 import {
   describeSecretId,
   findSecretId,
   findSecretIdAccessor,
   issueSecretId,
   spendSecretId,
+  tidySecretIds,
   type SecretId,
 } from './secret-ids.ts'
 
@@ -20,14 +26,21 @@ export class AppRoleEngine implements Engine {
   readonly #clock: Clock
   readonly #tokens: TokenStore
   readonly #roles = new Map<string, AppRole>()
+  readonly #lockout: Lockout
 
   constructor(options: { clock: Clock; tokens: TokenStore }) {
     this.#clock = options.clock
     this.#tokens = options.tokens
+    this.#lockout = new Lockout(options.clock)
     this.routes = [
       { pattern: 'login', open: true, on: write((request) => this.#login(request)) },
       ...this.#roleRoutes(),
       ...this.#secretIdRoutes(),
+      ...roleFieldRoutes({
+        role: (request) => this.#role(request),
+        change: (request, fields) => this.#change(this.#role(request).name, fields),
+      }),
+      { pattern: 'tidy/secret-id', on: write(() => this.#tidy()) },
     ]
   }
 
@@ -40,7 +53,7 @@ export class AppRoleEngine implements Engine {
         pattern: 'role/:name',
         exists,
         on: {
-          ...write((request) => this.#write(request)),
+          ...write(({ params, fields }) => this.#change(params['name']!, fields)),
           read: (request) => ({ data: describeAppRole(this.#role(request)) }),
           delete: ({ params }) => void this.#roles.delete(roleKey(params['name']!)),
         },
@@ -53,11 +66,19 @@ export class AppRoleEngine implements Engine {
   }
 
   #secretIdRoutes(): Route[] {
-    const issue = (request: EngineRequest) => issueSecretId(this.#clock, this.#role(request), request)
+    const issue = (request: EngineRequest, secret: string) =>
+      issueSecretId(this.#clock, this.#roleToIssueFor(request), { request, secret })
     return [
       {
         pattern: 'role/:name/secret-id',
-        on: { ...write(issue), list: (request) => this.#listSecretIds(request) },
+        on: {
+          ...write((request) => issue(request, randomUUID())),
+          list: (request) => this.#listSecretIds(request),
+        },
+      },
+      {
+        pattern: 'role/:name/custom-secret-id',
+        on: write((request) => issue(request, secretIdIn(request))),
       },
       { pattern: 'role/:name/secret-id/lookup', on: write((request) => this.#lookup(request)) },
       { pattern: 'role/:name/secret-id/destroy', on: write((request) => this.#destroy(request)) },
@@ -75,28 +96,38 @@ export class AppRoleEngine implements Engine {
     ]
   }
 
-  #login({ path, fields }: EngineRequest): Reply {
-    const roleId = fields.string('role_id')
+  #login(request: EngineRequest): Reply {
+    const roleId = request.fields.string('role_id').trim()
     if (!roleId) throw badRequest('missing role_id')
+    if (this.#lockout.isLocked(roleId)) throw invalidToken()
     const wanted = hashCredential(roleId)
     const role = [...this.#roles.values()].find((known) => isSameHash(hashCredential(known.roleId), wanted))
     if (!role) throw badRequest('invalid role or secret ID')
-    const metadata: Record<string, string> = { role_name: role.name }
-    if (role.bindSecretId) {
-      if (!fields.string('secret_id')) throw badRequest('missing secret_id')
-      const secretId = findSecretId(this.#clock, role, fields.string('secret_id'))
-      if (!secretId) throw badRequest('invalid role or secret ID')
-      spendSecretId(role, secretId)
-      Object.assign(metadata, secretId.metadata, { role_name: role.name })
-    }
+    const secretId = role.bindSecretId ? this.#spend(role, request) : undefined
+    refuseOtherSource('the role', request.remoteAddress, role.secretIdCidrs)
+    this.#lockout.forget(roleId)
     return loginReply({
       clock: this.#clock,
       tokens: this.#tokens,
       role,
-      metadata,
-      path,
+      secretId,
+      request,
       current: () => this.#roles.get(roleKey(role.name)),
     })
+  }
+
+  /** A use counts even where the source address is refused, as in Vault. */
+  #spend(role: AppRole, { fields, remoteAddress }: EngineRequest): SecretId {
+    const secret = fields.string('secret_id').trim()
+    if (!secret) throw badRequest('missing secret_id')
+    const secretId = findSecretId(this.#clock, role, secret)
+    if (!secretId) {
+      this.#lockout.countFailure(role.roleId)
+      throw badRequest('invalid role or secret ID')
+    }
+    spendSecretId(role, secretId)
+    refuseOtherSource('the secret ID', remoteAddress, secretId.cidrs)
+    return secretId
   }
 
   #role({ params }: EngineRequest): AppRole {
@@ -105,16 +136,27 @@ export class AppRoleEngine implements Engine {
     return role
   }
 
+  #roleToIssueFor(request: EngineRequest): AppRole {
+    const name = request.params['name']!
+    const role = this.#roles.get(roleKey(name))
+    if (!role) throw new VaultRefusal(404, `role "${name}" does not exist`)
+    return role
+  }
+
   #list(): Reply {
     if (this.#roles.size === 0) throw nothingThere()
     return { data: { keys: [...this.#roles.keys()].toSorted() } }
   }
 
-  #write({ params, fields }: EngineRequest): undefined {
-    const name = params['name']!
+  #change(name: string, fields: Fields): undefined {
     const role = appRoleFrom(roleKey(name), fields, this.#roles.get(roleKey(name)))
     this.#refuseTakenRoleId(role.roleId, role.name)
     this.#roles.set(roleKey(name), role)
+  }
+
+  #tidy(): Reply {
+    for (const role of this.#roles.values()) tidySecretIds(this.#clock, role)
+    return { status: 202, warnings: ['Tidy operation successfully started.'] }
   }
 
   #setRoleId(request: EngineRequest): undefined {
@@ -138,17 +180,13 @@ export class AppRoleEngine implements Engine {
   }
 
   #lookup(request: EngineRequest): Reply | undefined {
-    const secret = request.fields.string('secret_id')
-    if (!secret) throw badRequest('missing secret_id')
-    const found = findSecretId(this.#clock, this.#role(request), secret)
+    const found = findSecretId(this.#clock, this.#role(request), secretIdIn(request))
     return found && { data: describeSecretId(found) }
   }
 
   #destroy(request: EngineRequest): undefined {
-    const secret = request.fields.string('secret_id')
-    if (!secret) throw badRequest('missing secret_id')
     const role = this.#role(request)
-    const found = findSecretId(this.#clock, role, secret)
+    const found = findSecretId(this.#clock, role, secretIdIn(request))
     if (found) role.secretIds.delete(found.hash)
   }
 
@@ -159,6 +197,17 @@ export class AppRoleEngine implements Engine {
     if (!found) throw new VaultRefusal(404, 'failed to find accessor entry for secret_id_accessor')
     return found
   }
+}
+
+function secretIdIn({ fields }: EngineRequest): string {
+  const secret = fields.string('secret_id')
+  if (!secret) throw badRequest('missing secret_id')
+  return secret
+}
+
+function refuseOtherSource(whose: string, address: string, blocks: string[]): void {
+  if (isWithin(address, blocks)) return
+  throw badRequest(`source address "${address}" unauthorized through CIDR restrictions on ${whose}`)
 }
 
 /** Role names do not tell upper from lower case. */

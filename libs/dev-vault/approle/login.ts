@@ -1,30 +1,34 @@
 import type { Clock } from '#lib/runtime'
-import type { Reply } from '../engine.ts'
+import type { EngineRequest, Reply } from '../engine.ts'
 import { badRequest } from '../errors.ts'
 import type { RenewalLimits } from '../tokens/token-entry.ts'
 import { sanitize } from '../tokens/token-policies.ts'
 import type { TokenStore } from '../tokens/token-store.ts'
+import { tokenKind } from '../tokens/token-type.ts'
 import { grantTtl } from '../ttl.ts'
 import type { AppRole } from './approle-role.ts'
+import type { SecretId } from './secret-ids.ts'
 
 export interface Login {
   clock: Clock
   tokens: TokenStore
   role: AppRole
-  metadata: Record<string, string>
-  path: string
+  secretId: SecretId | undefined
+  request: EngineRequest
   /** The role as it is when the token is renewed. */
   current: () => AppRole | undefined
 }
 
 /** The token of a login: an orphan with the role's policies, limits read anew at each renewal. */
-export function loginReply({ clock, tokens, role, metadata, path, current }: Login): Reply {
+export function loginReply({ clock, tokens, role, secretId, request, current }: Login): Reply {
   const { ms, warnings } = grantTtl({ now: clock.now(), ...limitsOf(role) })
   const { token, entry } = tokens.create({
+    kind: tokenKind('', role.tokenType),
     policies: sanitize(role.policies, !role.noDefaultPolicy),
-    path,
+    path: request.path,
     displayName: 'approle',
-    meta: metadata,
+    meta: { ...secretId?.metadata, role_name: role.name },
+    cidrs: secretId && secretId.tokenCidrs.length > 0 ? secretId.tokenCidrs : role.tokenCidrs,
     usesLeft: role.numUses,
     ttlMs: ms,
     periodMs: role.periodMs,

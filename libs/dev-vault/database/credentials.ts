@@ -3,6 +3,7 @@ import type { EngineRequest, Reply } from '../engine.ts'
 import { oneError, VaultRefusal } from '../errors.ts'
 import { randomBase62 } from '../ids.ts'
 import type { Lease, LeaseStore } from '../leases.ts'
+import { holderOf } from '../tokens/token-store.ts'
 import { grantTtl } from '../ttl.ts'
 import type { DatabaseRole } from './database-config.ts'
 import { fillIn, newPassword, newUserName, renewalOf, revocationOf, sqlTime } from './statements.ts'
@@ -39,7 +40,11 @@ export async function issueCredentials(options: CredentialRequest): Promise<Repl
   })
   const lease = leaseOf(options, { user, now, ms })
   leases.add(lease)
-  return { data: { username: user, password }, lease: { id: lease.id, ms, renewable: true }, warnings }
+  return {
+    data: { username: user, password },
+    lease: { id: lease.id, ms: lease.expiresAt - now, renewable: lease.renewable },
+    warnings,
+  }
 }
 
 function leaseOf(options: CredentialRequest, made: { user: string; now: number; ms: number }): Lease {
@@ -48,10 +53,10 @@ function leaseOf(options: CredentialRequest, made: { user: string; now: number; 
     id: `${request.path}/${randomBase62(24)}`,
     path: request.path,
     kind: 'secret',
-    owner: request.token!.hash,
+    ...holderOf(request.token!),
     issuedAt: made.now,
     expiresAt: made.now + made.ms,
-    renewable: true,
+    renewable: request.token!.kind === 'service',
     renew: (incrementMs) => renew(options, { lease, user: made.user, incrementMs }),
     revoke: () => run(revocation(currentRole() ?? role, made.user), false),
   }

@@ -19,6 +19,14 @@ class Resumed extends Duplex {
     this.socket.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose)
   }
 
+  get remoteAddress(): string | undefined {
+    return this.socket.remoteAddress
+  }
+
+  get remotePort(): number | undefined {
+    return this.socket.remotePort
+  }
+
   override _read(): void {
     this.socket.resume()
   }

@@ -32,6 +32,8 @@ export async function readRequest(message: IncomingMessage, listHeader: string):
     token: tokenOf(message),
     data: isWrite ? parseBody(body) : queryData(query),
     wrapTtlMs: wrapTtlOf(message),
+    remoteAddress: message.socket.remoteAddress ?? '',
+    remotePort: message.socket.remotePort ?? 0,
   }
 }
 

@@ -50,12 +50,12 @@ function endRoutes(parts: TokenCreation): Route[] {
   const { tokens } = parts
   return [
     ...renewRoutes(parts),
-    { pattern: 'revoke-self', on: write(({ token }) => tokens.revokeTree(token!)) },
+    { pattern: 'revoke-self', on: write(({ token }) => tokens.revokeTree(notBatch(token!))) },
     {
       pattern: 'revoke',
       on: write((request) => {
         const entry = tokens.find(tokenIn(request))
-        if (entry) tokens.revokeTree(entry)
+        if (entry) tokens.revokeTree(notBatch(entry))
       }),
     },
     {
@@ -72,7 +72,7 @@ function endRoutes(parts: TokenCreation): Route[] {
       on: write((request) => {
         const entry = tokens.find(tokenIn(request))
         if (!entry) throw badRequest('token to revoke not found')
-        tokens.revokeOrphan(entry)
+        tokens.revokeOrphan(notBatch(entry))
       }),
     },
   ]
@@ -95,6 +95,11 @@ function renewRoutes({ tokens }: TokenCreation): Route[] {
       on: write((request) => renew(tokens.findAccessor(accessorIn(request)), '', request)),
     },
   ]
+}
+
+function notBatch(entry: TokenEntry): TokenEntry {
+  if (entry.kind === 'batch') throw badRequest('batch tokens cannot be revoked')
+  return entry
 }
 
 function tokenIn({ fields }: EngineRequest): string {

@@ -1,27 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { makeAppRole, mountAppRole } from '../../support/app-role.ts'
 import { openVaultTarget, type VaultTarget } from '../../support/vault-target.ts'
 
 let vault: VaultTarget
 let mount: string
 beforeAll(async () => {
   vault = await openVaultTarget()
-  mount = `auth/${vault.unique('approle')}`
-  await vault.root('POST', `sys/${mount}`, { type: 'approle' })
+  mount = await mountAppRole(vault)
 })
 afterAll(() => vault[Symbol.asyncDispose]())
 
-/** A role with its role id and a way to make secret ids and log in. */
-async function setup(settings: object = {}) {
-  const name = vault.unique('role')
-  const role = `${mount}/role/${name}`
-  const written = await vault.root('POST', role, { token_policies: ['agent'], token_ttl: '5m', ...settings })
-  expect(written.status).toBe(204)
-  const roleId: string = (await vault.root('GET', `${role}/role-id`)).body.data.role_id
-  const secretId = (body: object = {}) => vault.root('POST', `${role}/secret-id`, body)
-  const login = (secret: string) =>
-    vault.as('')('POST', `${mount}/login`, { role_id: roleId, secret_id: secret })
-  return { name, role, roleId, secretId, login }
-}
+const setup = (settings: object = {}) => makeAppRole(vault, mount, settings)
 
 describe('roles', () => {
   test('a role is written, read, changed in part, listed and deleted', async () => {

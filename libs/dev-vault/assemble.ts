@@ -31,7 +31,7 @@ export interface Assembly {
   seal: Seal
   leases: LeaseStore
   /** Makes a root token without end: this one, or a new one. */
-  makeRoot(id?: string): string
+  makeRoot: (id?: string) => string
 }
 
 /** Sealed and empty at first. */

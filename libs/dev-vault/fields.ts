@@ -44,10 +44,16 @@ export class Fields {
 
   /** A duration in milliseconds. */
   durationMs(name: string, fallback = 0): number {
+    const ms = this.signedDurationMs(name, fallback)
+    if (ms < 0) throw badRequest(`${name} must be positive`)
+    return ms
+  }
+
+  /** A duration that may be below zero, in milliseconds. */
+  signedDurationMs(name: string, fallback = 0): number {
     if (!this.has(name)) return fallback
     const ms = parseVaultDuration(this.all.get(name))
     if (ms === undefined || !Number.isSafeInteger(Math.trunc(ms))) throw wrongType(name, 'duration')
-    if (ms < 0) throw badRequest(`${name} must be positive`)
     return ms
   }
 

@@ -86,7 +86,9 @@ function refuseContradictions(role: AppRole): void {
   if (role.tokenType === 'batch' && role.periodMs > 0)
     throw badRequest("'token_type' cannot be 'batch' or 'default_batch' when set to generate periodic tokens")
   if (role.tokenType === 'batch' && role.numUses > 0)
-    throw badRequest("'token_type' cannot be 'batch' or 'default_batch' when set to generate tokens with limited use count")
+    throw badRequest(
+      "'token_type' cannot be 'batch' or 'default_batch' when set to generate tokens with limited use count",
+    )
   if (role.roleId === '') throw badRequest('invalid role_id supplied, or failed to generate a role_id')
   if (role.secretIdUses < 0) throw badRequest('secret_id_num_uses cannot be negative')
   if (role.numUses < 0) throw badRequest('token_num_uses cannot be negative')

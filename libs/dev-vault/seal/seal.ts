@@ -88,10 +88,11 @@ export class Seal {
 
 /** The texts are Vault's. */
 function refuseConfiguration({ shares, threshold }: { shares: number; threshold: number }): void {
-  const refuse = (problem: string) => badRequest(`invalid seal configuration: ${problem}`)
   if (shares < 1) throw refuse('shares must be at least one')
   if (threshold < 1) throw refuse('threshold must be at least one')
   if (shares > 1 && threshold === 1) throw refuse('threshold must be greater than one for multiple shares')
   if (shares > 255) throw refuse('shares must be less than 256')
   if (threshold > shares) throw refuse('threshold cannot be larger than shares')
 }
+
+const refuse = (problem: string) => badRequest(`invalid seal configuration: ${problem}`)

@@ -30,6 +30,7 @@ export interface Assembly {
   core: Core
   seal: Seal
   leases: LeaseStore
+  router: Router
   /** Makes a root token without end: this one, or a new one. */
   makeRoot: (id?: string) => string
 }
@@ -47,7 +48,8 @@ export function assemble(options: AssemblyOptions): Assembly {
   const mounts: MountParts = {
     router,
     leases,
-    engines: (type, mountOptions) => engineOf(type, mountOptions, { ...options, leases }),
+    engines: (type, mountOptions) =>
+      engineOf(type, mountOptions, { ...options, leases, isSealed: () => seal.facts.sealed }),
     methods: (type) => (type === 'approle' ? new AppRoleEngine({ clock, tokens }) : undefined),
   }
   const sys = [
@@ -67,7 +69,8 @@ export function assemble(options: AssemblyOptions): Assembly {
   router.mount({ path: 'sys/', engine: { type: 'system', routes: sys } })
   const roles = new TokenRoles()
   router.mount({ path: 'auth/token/', engine: tokenEngine({ clock, policies, tokens, roles }) })
-  return { core: new Core({ seal, router, policies, tokens, leases, wrapping }), seal, leases, makeRoot }
+  const core = new Core({ seal, router, policies, tokens, leases, wrapping })
+  return { core, seal, leases, router, makeRoot }
 }
 
 function makeRootToken(tokens: TokenStore, id?: string): string {
@@ -85,9 +88,9 @@ function makeRootToken(tokens: TokenStore, id?: string): string {
 function engineOf(
   type: string,
   mountOptions: Record<string, string>,
-  { clock, sqlExecutor, leases }: AssemblyOptions & { leases: LeaseStore },
+  parts: AssemblyOptions & { leases: LeaseStore; isSealed: () => boolean },
 ) {
-  if (type === 'kv-v2' || (type === 'kv' && mountOptions['version'] === '2')) return kvEngine(clock)
-  if (type === 'database') return new DatabaseEngine({ clock, leases, sqlExecutor })
+  if (type === 'kv-v2' || (type === 'kv' && mountOptions['version'] === '2')) return kvEngine(parts.clock)
+  if (type === 'database') return new DatabaseEngine({ sqlExecutor: undefined, ...parts })
   return undefined
 }

@@ -63,6 +63,7 @@ export class DevVault implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#http[Symbol.asyncDispose]()
+    for (const { engine } of this.#parts.router.mounts()) await engine.close?.()
     await this.#parts.leases[Symbol.asyncDispose]()
   }
 }

@@ -26,7 +26,7 @@ const SLACK_MS = 5000
 export async function issueCredentials(options: CredentialRequest): Promise<Reply> {
   const { clock, leases, request, role } = options
   const now = clock.now()
-  const { ms, warnings } = grantTtl({ now, defaultMs: role.defaultTtlMs, maxMs: role.maxTtlMs })
+  const { ms, warnings } = grantTtl({ now, ...limitsOf(role, request) })
   const user = newUserName(request.token!.displayName, options.name, now)
   const password = newPassword()
   const expiration = sqlTime(now + ms + SLACK_MS)
@@ -46,6 +46,14 @@ export async function issueCredentials(options: CredentialRequest): Promise<Repl
     warnings,
   }
 }
+
+/** The role's limits, within those of its mount. */
+const limitsOf = (role: DatabaseRole, { mount }: EngineRequest) => ({
+  defaultMs: role.defaultTtlMs,
+  maxMs: role.maxTtlMs,
+  mountDefaultMs: mount.defaultTtlMs,
+  mountMaxMs: mount.maxTtlMs,
+})
 
 function leaseOf(options: CredentialRequest, made: { user: string; now: number; ms: number }): Lease {
   const { request, role, currentRole, run } = options
@@ -69,20 +77,19 @@ function revocation(role: DatabaseRole, user: string): string[] {
 }
 
 async function renew(
-  { clock, role, currentRole, run }: CredentialRequest,
+  { clock, request, role, currentRole, run }: CredentialRequest,
   { lease, user, incrementMs }: { lease: Lease; user: string; incrementMs: number },
 ): Promise<number> {
-  const { renewal, defaultTtlMs, maxTtlMs } = currentRole() ?? role
+  const current = currentRole() ?? role
   const now = clock.now()
   const { ms } = grantTtl({
     now,
     issuedAt: lease.issuedAt,
     incrementMs,
-    defaultMs: defaultTtlMs,
-    maxMs: maxTtlMs,
+    ...limitsOf(current, request),
   })
   const expiration = sqlTime(now + ms + SLACK_MS)
-  const own = renewal.map((statement) => fillIn(statement, { name: user, expiration }))
+  const own = current.renewal.map((statement) => fillIn(statement, { name: user, expiration }))
   await run(own.length > 0 ? own : renewalOf(user, expiration), true)
   return ms
 }

@@ -12,13 +12,16 @@ import {
   type DatabaseConfig,
   type DatabaseRole,
 } from './database-config.ts'
+import { rotateRoot } from './root-rotation.ts'
 import { noSql, type SqlExecutor } from './sql-executor.ts'
+import { StaticRoles } from './static-roles.ts'
 
 export interface DatabaseEngineOptions {
   clock: Clock
   leases: LeaseStore
   /** What runs the SQL of postgresql-database-plugin; without it only the plugin `fake` is there. */
   sqlExecutor: SqlExecutor | undefined
+  isSealed: () => boolean
 }
 
 /** A database mount: each read of `creds/<role>` makes a user that is leased. */
@@ -28,10 +31,21 @@ export class DatabaseEngine implements Engine {
   readonly #options: DatabaseEngineOptions
   readonly #configs = new Map<string, DatabaseConfig>()
   readonly #roles = new Map<string, DatabaseRole>()
+  readonly #static: StaticRoles
 
   constructor(options: DatabaseEngineOptions) {
     this.#options = options
-    this.routes = [...this.#configRoutes(), ...this.#roleRoutes()]
+    this.#static = new StaticRoles({
+      ...options,
+      refuseTaken: (name) => refuseTaken(this.#roles, name),
+      refuseUnlisted: (database, name) => void this.#allowingConfig(database, name),
+      run: (database, statements) => this.#run(statements, { database, atomic: true }),
+    })
+    this.routes = [...this.#configRoutes(), ...this.#roleRoutes(), ...this.#static.routes()]
+  }
+
+  close(): Promise<void> {
+    return this.#static[Symbol.asyncDispose]()
   }
 
   #configRoutes(): Route[] {
@@ -45,6 +59,14 @@ export class DatabaseEngine implements Engine {
           read: ({ params }) => ({ data: describeConfig(found(this.#configs, params)) }),
           delete: ({ params }) => void this.#configs.delete(params['name']!),
         },
+      },
+      {
+        pattern: 'rotate-root/:name',
+        on: write(async ({ params }) => {
+          const config = found(this.#configs, params)
+          await rotateRoot(config, this.#executor(config.plugin))
+          return undefined
+        }),
       },
       { pattern: 'reset/:name', on: write((request) => this.#reset(request)) },
     ]
@@ -84,6 +106,7 @@ export class DatabaseEngine implements Engine {
 
   #writeRole({ params, fields }: EngineRequest): undefined {
     const name = params['name']!
+    refuseTaken(this.#static, name)
     this.#roles.set(name, databaseRoleFrom(fields, this.#roles.get(name)))
   }
 
@@ -91,25 +114,35 @@ export class DatabaseEngine implements Engine {
     const name = request.params['name']!
     const role = this.#roles.get(name)
     if (!role) throw badRequest(`unknown role: ${name}`)
-    const config = this.#configs.get(role.database)
-    if (!config)
-      throw new VaultRefusal(
-        500,
-        oneError(`failed to find entry for connection with name: "${role.database}"`),
-      )
-    if (!config.allowedRoles.some((pattern) => matchesGlob(pattern, name)))
-      throw new VaultRefusal(500, oneError(`"${name}" is not an allowed role`))
+    const config = this.#allowingConfig(role.database, name)
     return issueCredentials({
       ...this.#options,
       request,
       name,
       role,
       currentRole: () => this.#roles.get(name),
-      run: (statements, atomic) => {
-        const { connection, plugin } = this.#configs.get(role.database) ?? config
-        return this.#executor(plugin).run(connection, statements, { atomic })
-      },
+      run: (statements, atomic) => this.#run(statements, { database: role.database, atomic, last: config }),
     })
+  }
+
+  /** The connection of a role. @throws VaultRefusal 500 when there is none, or it does not list the role */
+  #allowingConfig(database: string, name: string): DatabaseConfig {
+    const config = this.#configs.get(database)
+    if (!config)
+      throw new VaultRefusal(500, oneError(`failed to find entry for connection with name: "${database}"`))
+    if (!config.allowedRoles.some((pattern) => matchesGlob(pattern, name)))
+      throw new VaultRefusal(500, oneError(`"${name}" is not an allowed role`))
+    return config
+  }
+
+  /** Through the connection as it is now; `last` where it has been deleted since. */
+  async #run(
+    statements: string[],
+    { database, atomic, last }: { database: string; atomic: boolean; last?: DatabaseConfig },
+  ): Promise<void> {
+    const config = this.#configs.get(database) ?? last
+    if (!config) throw badRequest('the config is currently unset')
+    await this.#executor(config.plugin).run(config.connection, statements, { atomic })
   }
 
   #executor(plugin: string): SqlExecutor {
@@ -117,6 +150,10 @@ export class DatabaseEngine implements Engine {
     if (plugin === 'postgresql-database-plugin' && this.#options.sqlExecutor) return this.#options.sqlExecutor
     throw badRequest(`error creating database object: unknown plugin "${plugin}"`)
   }
+}
+
+function refuseTaken(others: { has: (name: string) => boolean }, name: string): void {
+  if (others.has(name)) throw badRequest('Role and Static Role names must be unique')
 }
 
 function found<T>(entries: Map<string, T>, params: Readonly<Record<string, string>>): T {

@@ -1,5 +1,6 @@
 import type { Clock, Log } from '#lib/runtime'
 import { PolicyStore } from './acl/policy-store.ts'
+import { AuditDevices } from './audit/audit-devices.ts'
 import { AppRoleEngine } from './approle/approle-engine.ts'
 import { Core } from './core.ts'
 import { DatabaseEngine } from './database/database-engine.ts'
@@ -8,6 +9,7 @@ import { kvEngine } from './kv/kv-engine.ts'
 import { LeaseStore } from './leases.ts'
 import { Router } from './router.ts'
 import { Seal } from './seal/seal.ts'
+import { auditRoutes } from './sys/audit-routes.ts'
 import { capabilityRoutes } from './sys/capability-routes.ts'
 import { leaseRoutes } from './sys/lease-routes.ts'
 import { mountRoutes, type MountParts } from './sys/mount-routes.ts'
@@ -28,6 +30,7 @@ export interface AssemblyOptions {
 /** All parts of a dev Vault but its HTTP server, wired together. */
 export interface Assembly {
   core: Core
+  audit: AuditDevices
   seal: Seal
   leases: LeaseStore
   router: Router
@@ -40,6 +43,7 @@ export function assemble(options: AssemblyOptions): Assembly {
   const { clock } = options
   const leases = new LeaseStore(options)
   const seal = new Seal()
+  const audit = new AuditDevices(options.log)
   const policies = new PolicyStore()
   const tokens = new TokenStore({ clock, leases })
   const wrapping = new Wrapping({ clock, tokens })
@@ -61,6 +65,7 @@ export function assemble(options: AssemblyOptions): Assembly {
       onClose: () => leases.pause(),
     }),
     ...mountRoutes(mounts),
+    ...auditRoutes(audit),
     ...policyRoutes(policies),
     ...capabilityRoutes(policies, tokens),
     ...leaseRoutes(clock, leases),
@@ -69,8 +74,8 @@ export function assemble(options: AssemblyOptions): Assembly {
   router.mount({ path: 'sys/', engine: { type: 'system', routes: sys } })
   const roles = new TokenRoles()
   router.mount({ path: 'auth/token/', engine: tokenEngine({ clock, policies, tokens, roles }) })
-  const core = new Core({ seal, router, policies, tokens, leases, wrapping })
-  return { core, seal, leases, router, makeRoot }
+  const core = new Core({ clock, audit, seal, router, policies, tokens, leases, wrapping })
+  return { core, audit, seal, leases, router, makeRoot }
 }
 
 function makeRootToken(tokens: TokenStore, id?: string): string {

@@ -38,10 +38,7 @@ export class DevVault implements AsyncDisposable {
         throw error
       },
     )
-    log.warn(
-      { address: http.address },
-      'DEV VAULT: in memory, without TLS or audit. Never use it in production.',
-    )
+    log.warn({ address: http.address }, 'DEV VAULT: in memory, without TLS. Never use it in production.')
     return new DevVault(parts, http, unsealKey)
   }
 
@@ -65,6 +62,7 @@ export class DevVault implements AsyncDisposable {
     await this.#http[Symbol.asyncDispose]()
     for (const { engine } of this.#parts.router.mounts()) await engine.close?.()
     await this.#parts.leases[Symbol.asyncDispose]()
+    this.#parts.audit.close()
   }
 }
 

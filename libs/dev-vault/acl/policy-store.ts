@@ -65,7 +65,9 @@ export class PolicyStore {
     const known = this.#acls.get(key)
     if (known) return known
     const acl = new Acl(
-      names.flatMap((name) => this.#policies.get(name)?.rules ?? []),
+      names.flatMap((policy) =>
+        (this.#policies.get(policy)?.rules ?? []).map((rule) => ({ ...rule, policy })),
+      ),
       { root: names.includes('root') },
     )
     if (this.#acls.size > 10_000) this.#acls.clear()

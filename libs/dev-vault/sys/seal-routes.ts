@@ -20,14 +20,22 @@ export function sealRoutes(parts: SealParts): Route[] {
       pattern: 'init',
       open: true,
       whileSealed: true,
+      unaudited: true,
       on: {
         read: () => ({ bare: { initialized: seal.facts.initialized } }),
         ...write((request) => initialize(parts, request)),
       },
     },
-    { pattern: 'unseal', open: true, whileSealed: true, on: write((request) => unseal(parts, request)) },
+    {
+      pattern: 'unseal',
+      open: true,
+      whileSealed: true,
+      unaudited: true,
+      on: write((request) => unseal(parts, request)),
+    },
     {
       pattern: 'seal',
+      unaudited: true,
       sudo: true,
       on: write(() => {
         parts.onClose()

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { DevVault } from '#lib/dev-vault'
 import { silentLog, systemClock } from '#lib/runtime'
+import { seededRandom } from '../../support/seeded-random.ts'
 
 const rootToken = 'root-token-of-the-fuzz'
 const words = (text: string) => text.trim().split(/\s+/)
@@ -37,8 +38,7 @@ const VALUES: unknown[] = [...TEXTS, ...ODD, ...NESTED]
 
 test('no method, path or body makes a 500 or ends the process', { timeout: 30_000 }, async () => {
   await using vault = await DevVault.open({ clock: systemClock, rootToken, log: silentLog })
-  const random = generator(7)
-  const pick = <T>(items: readonly T[]) => items[Math.floor(random() * items.length)]!
+  const { random, pick } = seededRandom(7)
   const call = (method: string, path: string, body?: string, headers: Record<string, string> = {}) =>
     fetch(`${vault.address}/v1/${path}`, {
       method,
@@ -91,14 +91,3 @@ test('a body that is nested without end is 400, one beyond the cap 413', async (
   expect((await post(`{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`)).status).toBe(400)
   expect((await post(JSON.stringify({ a: 'x'.repeat(33 * 2 ** 20) }))).status).toBe(413)
 })
-
-/** A small generator with a seed (mulberry32), so that a failure can be run again. */
-function generator(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}

@@ -1,6 +1,7 @@
 import type { Clock } from '#lib/runtime'
 import type { EngineRequest, Reply } from '../engine.ts'
 import { badRequest } from '../errors.ts'
+import type { Mount } from '../router.ts'
 import type { RenewalLimits } from '../tokens/token-entry.ts'
 import { sanitize } from '../tokens/token-policies.ts'
 import type { TokenStore } from '../tokens/token-store.ts'
@@ -21,7 +22,7 @@ export interface Login {
 
 /** The token of a login: an orphan with the role's policies, limits read anew at each renewal. */
 export function loginReply({ clock, tokens, role, secretId, request, current }: Login): Reply {
-  const { ms, warnings } = grantTtl({ now: clock.now(), ...limitsOf(role) })
+  const { ms, warnings } = grantTtl({ now: clock.now(), ...limitsOf(role, request.mount) })
   const { token, entry } = tokens.create({
     kind: tokenKind('', role.tokenType),
     policies: sanitize(role.policies, !role.noDefaultPolicy),
@@ -33,21 +34,23 @@ export function loginReply({ clock, tokens, role, secretId, request, current }: 
     ttlMs: ms,
     periodMs: role.periodMs,
     explicitMaxMs: role.explicitMaxMs,
-    limits: () => renewalLimits(role.name, current()),
+    limits: () => renewalLimits(role.name, current(), request.mount),
   })
   return { auth: { entry, clientToken: token, leaseMs: ms }, warnings }
 }
 
-function limitsOf(role: AppRole): Required<RenewalLimits> {
+function limitsOf(role: AppRole, mount: Mount): RenewalLimits {
   return {
     defaultMs: role.ttlMs,
     maxMs: role.maxTtlMs,
     periodMs: role.periodMs,
     explicitMaxMs: role.explicitMaxMs,
+    mountDefaultMs: mount.defaultTtlMs,
+    mountMaxMs: mount.maxTtlMs,
   }
 }
 
-function renewalLimits(name: string, role: AppRole | undefined): RenewalLimits {
+function renewalLimits(name: string, role: AppRole | undefined, mount: Mount): RenewalLimits {
   if (!role) throw badRequest(`role "${name}" does not exist during renewal`)
-  return limitsOf(role)
+  return limitsOf(role, mount)
 }

@@ -34,4 +34,6 @@ export interface RenewalLimits {
   /** The role's own time to live and maximum, of an auth method. */
   defaultMs?: number
   maxMs?: number
+  mountDefaultMs?: number
+  mountMaxMs?: number
 }

@@ -15,6 +15,9 @@ const MERGE = { 'content-type': 'application/merge-patch+json' }
 const patch = (path: string, body: object) => vault.root('PATCH', `${mount}/${path}`, body, MERGE)
 const metadata = async (path: string) => (await vault.root('GET', `${mount}/metadata/${path}`)).body.data
 
+const namesDownTo = async (depth: number) =>
+  (await vault.root('GET', `${mount}/subkeys/deep?depth=${depth}`)).body.data.subkeys
+
 describe('subkeys', () => {
   test('are the names of a secret without its values', async () => {
     await put('named', { a: 'do-not-tell', b: { c: { d: 'do-not-tell' }, e: {} }, f: [1, { g: 1 }] })
@@ -27,11 +30,9 @@ describe('subkeys', () => {
 
   test('reach as deep as is said', async () => {
     await put('deep', { a: { b: { c: 1 } } })
-    const names = async (depth: number) =>
-      (await vault.root('GET', `${mount}/subkeys/deep?depth=${depth}`)).body.data.subkeys
-    expect(await names(1)).toEqual({ a: null })
-    expect(await names(2)).toEqual({ a: { b: null } })
-    expect(await names(0)).toEqual({ a: { b: { c: null } } })
+    expect(await namesDownTo(1)).toEqual({ a: null })
+    expect(await namesDownTo(2)).toEqual({ a: { b: null } })
+    expect(await namesDownTo(0)).toEqual({ a: { b: { c: null } } })
   })
 
   test('of a version, of a deleted one, and of nothing', async () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { mountKv, openFreshTarget, openVaultTarget, type VaultTarget } from '../../support/vault-target.ts'
 
+const file = (path: string) => ({ type: 'file', options: { file_path: path, skip_test: 'true' } })
 const real = process.env['TB_VAULT_ADDR'] !== undefined
 
 describe.skipIf(real && !process.env['TB_VAULT_UNSEAL_KEYS'])('a sealed Vault', () => {
@@ -94,7 +95,6 @@ describe.skipIf(real && !process.env['TB_VAULT_FRESH_ADDR'])('a Vault that was n
   // Here, since nothing helps a Vault whose only device fails: to take it away would have to be recorded, too.
   test('I8 on record: what no audit device can record does not happen', async ({ skip }) => {
     const root = vault.as(rootToken)
-    const file = (path: string) => ({ type: 'file', options: { file_path: path, skip_test: 'true' } })
     const enabled = await root('PUT', 'sys/audit/discard', file('discard'))
     if (enabled.body?.errors?.[0]?.includes('cannot enable audit device via API')) skip()
     await root('POST', 'sys/mounts/kv', { type: 'kv', options: { version: '2' } })

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openVaultTarget, tokenWith, type VaultTarget } from '../../support/vault-target.ts'
+import { makeAppRole, mountAppRole } from '../../support/app-role.ts'
+import { mountKv, openVaultTarget, tokenWith, type VaultTarget } from '../../support/vault-target.ts'
 
 let vault: VaultTarget
 beforeAll(async () => {
@@ -59,6 +60,37 @@ describe('mounts', () => {
     const taken = await vault.root('POST', `sys/mounts/${name}`, { type: 'kv-v2' })
     expect([taken.status, taken.body.errors[0]]).toEqual([400, `path is already in use at ${name}/`])
     expect((await vault.root('POST', `sys/mounts/${name}2`, { type: 'no-such-engine' })).status).toBe(400)
+  })
+
+  test('a mount is tuned, and its times count as the system’s do', async () => {
+    const name = vault.unique('mount')
+    const config = { default_lease_ttl: '5m', max_lease_ttl: '10m' }
+    await vault.root('POST', `sys/mounts/${name}`, { type: 'kv-v2', description: 'one', config })
+    expect((await vault.root('GET', 'sys/mounts')).body.data[`${name}/`]).toMatchObject({
+      description: 'one',
+      config: { default_lease_ttl: 300, max_lease_ttl: 600 },
+    })
+    const tune = (body: object) => vault.root('POST', `sys/mounts/${name}/tune`, body)
+    expect((await tune({ max_lease_ttl: '20m', description: 'two' })).status).toBe(204)
+    expect((await vault.root('GET', `sys/mounts/${name}/tune`)).body.data).toMatchObject({
+      default_lease_ttl: 300,
+      max_lease_ttl: 1200,
+      description: 'two',
+    })
+    expect((await tune({ default_lease_ttl: '30m' })).status).toBe(400)
+    const { data } = (await vault.root('GET', `sys/mounts/${await mountKv(vault)}/tune`)).body
+    expect(data).toMatchObject({ default_lease_ttl: 2_764_800, max_lease_ttl: 2_764_800 })
+  })
+
+  test('the times of an auth method bound its tokens', async () => {
+    const mount = await mountAppRole(vault)
+    await vault.root('POST', `sys/${mount}/tune`, { default_lease_ttl: '2m', max_lease_ttl: '4m' })
+    const short = await makeAppRole(vault, mount, { token_ttl: 0 })
+    const first = await short.login((await short.secretId()).body.data.secret_id)
+    expect(first.body.auth.lease_duration).toBe(120)
+    const long = await makeAppRole(vault, mount, { token_ttl: '1h' })
+    const capped = await long.login((await long.secretId()).body.data.secret_id)
+    expect(capped.body.auth.lease_duration).toBe(240)
   })
 
   test('an auth method comes and is listed; both need sudo', async () => {

@@ -19,6 +19,7 @@ import type { LeaseStore } from './leases.ts'
 import type { PolicyStore } from './acl/policy-store.ts'
 import { noHandler, type RouteMatch, type Router } from './router.ts'
 import type { Seal } from './seal/seal.ts'
+import type { Persistence } from './store/persistence.ts'
 import type { TokenEntry } from './tokens/token-entry.ts'
 import type { TokenStore } from './tokens/token-store.ts'
 import { notWrapping, type WrapInfo, type Wrapping } from './wrapping.ts'
@@ -43,6 +44,7 @@ export interface CoreParts {
   tokens: TokenStore
   leases: LeaseStore
   wrapping: Wrapping
+  persistence: Persistence
 }
 
 /** A request that has been judged: who asks, what it hits, and why it is refused, if it is. */
@@ -55,6 +57,8 @@ interface Judged {
   isLastUse: boolean
   results: { allowed: boolean; granting: readonly string[] } | undefined
   refusal: VaultRefusal | undefined
+  /** It got a lease, so a read has changed something. */
+  isLeased: boolean
 }
 
 /** What a handler made, as it leaves. */
@@ -86,6 +90,7 @@ export class Core {
       return match?.route.unaudited ? (await this.#run(judged)).answer : await this.#runAudited(judged)
     } finally {
       if (judged.isLastUse) this.#parts.tokens.revokeTree(judged.token!)
+      if (mayHaveChanged(judged)) await this.#parts.persistence.save()
     }
   }
 
@@ -99,6 +104,7 @@ export class Core {
       isLastUse: false,
       results: undefined,
       refusal: undefined,
+      isLeased: false,
     }
     if (match?.route.open) return judged
     if (wire.path === 'sys/wrapping/unwrap' && !this.#opensSomething(wire))
@@ -162,6 +168,7 @@ export class Core {
       mount: match.mount,
     }
     const reply = (await handler(request)) as Reply | undefined
+    judged.isLeased = reply?.lease !== undefined
     if (reply?.lease && token) this.#refuseLeaseOfEndedToken(reply.lease.id, token)
     return this.#wrapped(judged, reply)
   }
@@ -196,6 +203,13 @@ export class Core {
 }
 
 const isWrite = (operation: Operation) => operation === 'update' || operation === 'patch'
+
+/** A read changes what counts uses, what is wrapped, and what is leased. */
+function mayHaveChanged({ operation, wire, isLastUse, token, isLeased }: Judged): boolean {
+  const isRead = ['read', 'list', 'head'].includes(operation)
+  const isCounted = isLastUse || (token !== undefined && token.usesLeft !== 0)
+  return !isRead || isLeased || isCounted || wire.wrapTtlMs !== undefined
+}
 
 /** A write is `create` where the engine checks existence and finds nothing. */
 function operationOf({ operation }: WireRequest, match: RouteMatch | undefined): Operation {

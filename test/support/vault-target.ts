@@ -74,7 +74,8 @@ function targetAt(given: string, { rootToken, unsealKeys, vault }: Known): Vault
   }
 }
 
-function callAt(address: string, token: string): VaultCall {
+/** Calls of a server as one token. */
+export function callAt(address: string, token: string): VaultCall {
   return async (method, path, body, headers = {}) => {
     const response = await fetch(`${address}/v1/${path}`, {
       method,

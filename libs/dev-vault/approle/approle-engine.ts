@@ -4,10 +4,12 @@ import { write, type Engine, type EngineRequest, type Reply, type Route } from '
 import { isWithin } from '../cidr.ts'
 import { badRequest, invalidToken, nothingThere, VaultRefusal } from '../errors.ts'
 import type { Fields } from '../fields.ts'
+import type { Mount } from '../router.ts'
+import type { RenewalLimits, TokenEntry } from '../tokens/token-entry.ts'
 import type { TokenStore } from '../tokens/token-store.ts'
 import { appRoleFrom, describeAppRole, type AppRole } from './approle-role.ts'
 import { Lockout } from './lockout.ts'
-import { loginReply } from './login.ts'
+import { appRoleLimits, loginReply } from './login.ts'
 import { roleFieldRoutes } from './role-field-routes.ts'
 import {
   describeSecretId,
@@ -42,6 +44,22 @@ export class AppRoleEngine implements Engine {
       }),
       { pattern: 'tidy/secret-id', on: write(() => this.#tidy()) },
     ]
+  }
+
+  /** @throws VaultRefusal 400 when the role is gone */
+  limitsOf({ meta }: TokenEntry, mount: Mount): RenewalLimits {
+    const name = meta?.['role_name'] ?? ''
+    const role = this.#roles.get(roleKey(name))
+    if (!role) throw badRequest(`role "${name}" does not exist during renewal`)
+    return appRoleLimits(role, mount)
+  }
+
+  save(): AppRole[] {
+    return [...this.#roles.values()]
+  }
+
+  load(roles: readonly AppRole[]): void {
+    for (const role of roles) this.#roles.set(role.name, role)
   }
 
   #roleRoutes(): Route[] {
@@ -112,7 +130,6 @@ export class AppRoleEngine implements Engine {
       role,
       secretId,
       request,
-      current: () => this.#roles.get(roleKey(role.name)),
     })
   }
 

@@ -1,6 +1,5 @@
 import type { Clock } from '#lib/runtime'
 import type { EngineRequest, Reply } from '../engine.ts'
-import { badRequest } from '../errors.ts'
 import type { Mount } from '../router.ts'
 import type { RenewalLimits } from '../tokens/token-entry.ts'
 import { sanitize } from '../tokens/token-policies.ts'
@@ -16,13 +15,11 @@ export interface Login {
   role: AppRole
   secretId: SecretId | undefined
   request: EngineRequest
-  /** The role as it is when the token is renewed. */
-  current: () => AppRole | undefined
 }
 
 /** The token of a login: an orphan with the role's policies, limits read anew at each renewal. */
-export function loginReply({ clock, tokens, role, secretId, request, current }: Login): Reply {
-  const { ms, warnings } = grantTtl({ now: clock.now(), ...limitsOf(role, request.mount) })
+export function loginReply({ clock, tokens, role, secretId, request }: Login): Reply {
+  const { ms, warnings } = grantTtl({ now: clock.now(), ...appRoleLimits(role, request.mount) })
   const { token, entry } = tokens.create({
     kind: tokenKind('', role.tokenType),
     policies: sanitize(role.policies, !role.noDefaultPolicy),
@@ -34,12 +31,11 @@ export function loginReply({ clock, tokens, role, secretId, request, current }: 
     ttlMs: ms,
     periodMs: role.periodMs,
     explicitMaxMs: role.explicitMaxMs,
-    limits: () => renewalLimits(role.name, current(), request.mount),
   })
   return { auth: { entry, clientToken: token, leaseMs: ms }, warnings }
 }
 
-function limitsOf(role: AppRole, mount: Mount): RenewalLimits {
+export function appRoleLimits(role: AppRole, mount: Mount): RenewalLimits {
   return {
     defaultMs: role.ttlMs,
     maxMs: role.maxTtlMs,
@@ -48,9 +44,4 @@ function limitsOf(role: AppRole, mount: Mount): RenewalLimits {
     mountDefaultMs: mount.defaultTtlMs,
     mountMaxMs: mount.maxTtlMs,
   }
-}
-
-function renewalLimits(name: string, role: AppRole | undefined, mount: Mount): RenewalLimits {
-  if (!role) throw badRequest(`role "${name}" does not exist during renewal`)
-  return limitsOf(role, mount)
 }

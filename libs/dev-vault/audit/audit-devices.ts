@@ -3,6 +3,13 @@ import { badRequest, oneError, VaultRefusal } from '../errors.ts'
 import type { AuditEntry } from './audit-entry.ts'
 import { FileDevice } from './file-device.ts'
 
+export interface SavedDevice {
+  path: string
+  description: string
+  options: Record<string, string>
+  salt: string
+}
+
 /**
  * The audit devices. With none, nothing is recorded; with some, what not one of them could record does not happen:
  * the request is refused before it is carried out, and its answer is kept back after.
@@ -33,6 +40,16 @@ export class AuditDevices {
 
   all(): [string, FileDevice][] {
     return [...this.#devices]
+  }
+
+  save(): SavedDevice[] {
+    return this.all().map(([path, { description, options, salt }]) => ({ path, description, options, salt }))
+  }
+
+  /** @throws VaultRefusal 400 when a file can't be opened any more: nothing is served unrecorded instead */
+  load(saved: readonly SavedDevice[]): void {
+    for (const { path, description, options, salt } of saved)
+      this.#devices.set(path, new FileDevice(description, options, salt))
   }
 
   /** @throws VaultRefusal 400 */

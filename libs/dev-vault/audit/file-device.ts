@@ -13,11 +13,12 @@ export class FileDevice {
   readonly #path: string
   readonly #mode: number | undefined
   readonly #hashing: Hashing
-  readonly #salt = randomUUID()
+  readonly salt: string
   #descriptor: number | undefined
 
   /** @throws VaultRefusal 400 when the file can't be opened */
-  constructor(description: string, options: Record<string, string>) {
+  constructor(description: string, options: Record<string, string>, salt: string = randomUUID()) {
+    this.salt = salt
     const fields = new Fields(new Map(Object.entries(options)))
     this.description = description
     this.options = options
@@ -38,7 +39,7 @@ export class FileDevice {
 
   /** What a value looks like in this device's file. */
   hash(value: string): string {
-    return `hmac-sha256:${createHmac('sha256', this.#salt).update(value).digest('hex')}`
+    return `hmac-sha256:${createHmac('sha256', this.salt).update(value).digest('hex')}`
   }
 
   /** Throws when the line could not be written whole; a file that was moved away is opened anew first. */

@@ -2,8 +2,9 @@ import { messageOf, type Clock } from '#lib/runtime'
 import { matchesGlob } from '../acl/parameters.ts'
 import { write, type Engine, type EngineRequest, type Reply, type Route } from '../engine.ts'
 import { badRequest, nothingThere, oneError, VaultRefusal } from '../errors.ts'
-import type { LeaseStore } from '../leases.ts'
-import { issueCredentials } from './credentials.ts'
+import type { Lease, LeaseRecord, LeaseStore } from '../leases.ts'
+import type { Mount } from '../router.ts'
+import { bindDatabaseLease, issueCredentials, type DatabaseLease, type LeaseKeeper } from './credentials.ts'
 import {
   configFrom,
   databaseRoleFrom,
@@ -14,6 +15,7 @@ import {
 } from './database-config.ts'
 import { rotateRoot } from './root-rotation.ts'
 import { noSql, type SqlExecutor } from './sql-executor.ts'
+import type { StaticRole } from './static-role.ts'
 import { StaticRoles } from './static-roles.ts'
 
 export interface DatabaseEngineOptions {
@@ -22,6 +24,12 @@ export interface DatabaseEngineOptions {
   /** What runs the SQL of postgresql-database-plugin; without it only the plugin `fake` is there. */
   sqlExecutor: SqlExecutor | undefined
   isSealed: () => boolean
+}
+
+interface SavedDatabase {
+  configs: ReadonlyMap<string, DatabaseConfig>
+  roles: ReadonlyMap<string, DatabaseRole>
+  static: ReadonlyMap<string, StaticRole>
 }
 
 /** A database mount: each read of `creds/<role>` makes a user that is leased. */
@@ -46,6 +54,21 @@ export class DatabaseEngine implements Engine {
 
   close(): Promise<void> {
     return this.#static[Symbol.asyncDispose]()
+  }
+
+  bindLease(record: LeaseRecord, mount: Mount): Lease {
+    const { name, role } = record.internal as DatabaseLease
+    return bindDatabaseLease(this.#keeper({ name, role, mount }), record)
+  }
+
+  save(): SavedDatabase {
+    return { configs: this.#configs, roles: this.#roles, static: this.#static.save() }
+  }
+
+  load(saved: SavedDatabase): void {
+    for (const [name, config] of saved.configs) this.#configs.set(name, config)
+    for (const [name, role] of saved.roles) this.#roles.set(name, role)
+    this.#static.load(saved.static)
   }
 
   #configRoutes(): Route[] {
@@ -116,13 +139,23 @@ export class DatabaseEngine implements Engine {
     if (!role) throw badRequest(`unknown role: ${name}`)
     const config = this.#allowingConfig(role.database, name)
     return issueCredentials({
-      ...this.#options,
+      ...this.#keeper({ name, role, mount: request.mount, last: config }),
+      leases: this.#options.leases,
       request,
       name,
+    })
+  }
+
+  #keeper(of: { name: string; role: DatabaseRole; mount: Mount; last?: DatabaseConfig }): LeaseKeeper {
+    const { name, role, mount, last } = of
+    return {
+      clock: this.#options.clock,
+      mount,
       role,
       currentRole: () => this.#roles.get(name),
-      run: (statements, atomic) => this.#run(statements, { database: role.database, atomic, last: config }),
-    })
+      run: (statements, atomic) =>
+        this.#run(statements, { database: role.database, atomic, ...(last && { last }) }),
+    }
   }
 
   /** The connection of a role. @throws VaultRefusal 500 when there is none, or it does not list the role */

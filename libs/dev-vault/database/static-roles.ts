@@ -37,6 +37,19 @@ export class StaticRoles implements AsyncDisposable {
     return this.#roles.has(name)
   }
 
+  save(): ReadonlyMap<string, StaticRole> {
+    return this.#roles
+  }
+
+  /** What is overdue is rotated at once. */
+  load(roles: ReadonlyMap<string, StaticRole>): void {
+    for (const [name, role] of roles) {
+      if (!Number.isFinite(role.dueAt)) role.dueAt = 0
+      this.#roles.set(name, role)
+      this.#deadlines.expect(role.dueAt)
+    }
+  }
+
   routes(): Route[] {
     return [
       { pattern: 'static-roles', on: { list: () => this.#list() } },

@@ -29,6 +29,8 @@ export function kvEngine(clock: Clock): Engine {
   return {
     type: 'kv',
     routes: [configRoute(state), ...dataRoutes(state), ...metadataRoutes(state), INVALID_PATHS],
+    save: () => ({ ...state, clock: undefined }),
+    load: (saved) => void Object.assign(state, saved as Omit<KvState, 'clock'>, { clock }),
   }
 }
 

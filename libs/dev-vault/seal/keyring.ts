@@ -12,12 +12,18 @@ const CIPHER = 'aes-256-gcm'
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
+export interface KeyringOptions {
+  shares: number
+  threshold: number
+  /** 32 bytes. Default: random ones. */
+  unsealKey?: Buffer
+}
+
 /** New keys: the ring, the shares that open it (to be handed out and kept nowhere), and the data key. */
-export function makeKeyring(options: { shares: number; threshold: number }) {
+export function makeKeyring({ shares, threshold, unsealKey = randomBytes(32) }: KeyringOptions) {
   const dataKey = randomBytes(32)
-  const unsealKey = randomBytes(32)
-  const keyring: Keyring = { ...options, wrappedDataKey: encrypt(unsealKey, dataKey) }
-  return { keyring, parts: splitSecret(unsealKey, options), dataKey }
+  const keyring: Keyring = { shares, threshold, wrappedDataKey: encrypt(unsealKey, dataKey) }
+  return { keyring, parts: splitSecret(unsealKey, { shares, threshold }), dataKey }
 }
 
 /** The data key, or undefined when the shares are not those of this ring. */

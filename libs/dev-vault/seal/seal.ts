@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { badRequest } from '../errors.ts'
-import { makeKeyring, openKeyring, type Keyring } from './keyring.ts'
+import { makeKeyring, openKeyring, type Keyring, type KeyringOptions } from './keyring.ts'
 
 /** What `sys/seal-status` tells of it. */
 export interface SealFacts {
@@ -48,7 +48,7 @@ export class Seal {
   }
 
   /** Makes the keys and opens. @returns the shares @throws VaultRefusal 400 */
-  initialize(options: { shares: number; threshold: number }): Buffer[] {
+  initialize(options: KeyringOptions): Buffer[] {
     if (this.#keyring) throw badRequest('Vault is already initialized')
     refuseConfiguration(options)
     const { keyring, parts, dataKey } = makeKeyring(options)

@@ -5,8 +5,8 @@ import { sealStatus } from './status.ts'
 
 export interface SealParts {
   seal: Seal
-  /** Fills a Vault that has just been initialised. @returns its first root token */
-  found: () => string
+  /** Fills a Vault that has just been initialised. Resolves to its first root token. */
+  found: () => Promise<string>
   /** What starts when it has opened, and stops before it closes. */
   onOpen: () => void
   onClose: () => void
@@ -46,12 +46,12 @@ export function sealRoutes(parts: SealParts): Route[] {
 }
 
 /** Leaves it sealed, as Vault does: whoever has the shares opens it. */
-function initialize({ seal, found }: SealParts, { fields }: EngineRequest): Reply {
+async function initialize({ seal, found }: SealParts, { fields }: EngineRequest): Promise<Reply> {
   const shares = seal.initialize({
     shares: fields.integer('secret_shares'),
     threshold: fields.integer('secret_threshold'),
   })
-  const rootToken = found()
+  const rootToken = await found()
   seal.close()
   return {
     bare: {
@@ -66,8 +66,18 @@ function unseal({ seal, onOpen }: SealParts, { fields }: EngineRequest): Reply {
   if (fields.boolean('reset')) {
     if (!seal.facts.sealed) throw badRequest('vault is unsealed')
     seal.forgetShares()
-  } else if (seal.offer(shareOf(fields.string('key')))) onOpen()
+  } else if (seal.offer(shareOf(fields.string('key')))) openOrClose(seal, onOpen)
   return { bare: sealStatus(seal) }
+}
+
+/** What can't be opened whole stays closed. */
+function openOrClose(seal: Seal, onOpen: () => void): void {
+  try {
+    onOpen()
+  } catch (error) {
+    seal.close()
+    throw error
+  }
 }
 
 /** A share of 32 bytes, or of 33 where there are several; hex where it can be, else base64. */

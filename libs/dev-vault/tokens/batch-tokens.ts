@@ -7,15 +7,15 @@ const PREFIX = 'hvb.'
 
 /** Tokens that are kept nowhere: all that there is to know of one is in it, encrypted. */
 export class BatchTokens {
-  readonly #key: Buffer
+  readonly key: Buffer
 
   /** Tokens made under another key are none. Default: a new key. */
   constructor(key: Buffer = randomBytes(32)) {
-    this.#key = key
+    this.key = key
   }
 
   make(entry: Omit<TokenEntry, 'hash'>): { token: string; entry: TokenEntry } {
-    const token = PREFIX + encrypt(this.#key, Buffer.from(JSON.stringify(entry))).toString('base64url')
+    const token = PREFIX + encrypt(this.key, Buffer.from(JSON.stringify(entry))).toString('base64url')
     return { token, entry: { ...entry, hash: hashCredential(token) } }
   }
 
@@ -23,7 +23,7 @@ export class BatchTokens {
   open(token: string): TokenEntry | undefined {
     if (!token.startsWith(PREFIX)) return undefined
     const hidden = Buffer.from(token.slice(PREFIX.length), 'base64url')
-    const plain = hidden.length > 28 ? decrypt(this.#key, hidden) : undefined
+    const plain = hidden.length > 28 ? decrypt(this.key, hidden) : undefined
     if (!plain) return undefined
     return { ...(JSON.parse(plain.toString()) as TokenEntry), hash: hashCredential(token) }
   }

@@ -4,7 +4,7 @@ import type { EngineRequest, Reply } from '../engine.ts'
 import { badRequest } from '../errors.ts'
 import type { Fields } from '../fields.ts'
 import { grantTtl, smallest } from '../ttl.ts'
-import type { RenewalLimits, TokenEntry } from './token-entry.ts'
+import type { TokenEntry } from './token-entry.ts'
 import { resolvePolicies } from './token-policies.ts'
 import type { TokenRole, TokenRoles } from './token-roles.ts'
 import type { TokenStore } from './token-store.ts'
@@ -89,7 +89,7 @@ interface LifeRequest {
 }
 
 /** Time to live, period, maximum: the lesser of call and role. */
-function lifeOf({ clock, roles }: TokenCreation, { fields, role, isSudo, policies, parent }: LifeRequest) {
+function lifeOf({ clock }: TokenCreation, { fields, role, isSudo, policies, parent }: LifeRequest) {
   const asked = fields.durationMs('period')
   if (asked > 0 && !isSudo) throw badRequest('root or sudo privileges required to create periodic token')
   const periodMs = smallest(asked, role?.periodMs)
@@ -108,15 +108,8 @@ function lifeOf({ clock, roles }: TokenCreation, { fields, role, isSudo, policie
       periodMs,
       explicitMaxMs,
       renewable: granted.ms > 0 && fields.boolean('renewable', true) && (role?.renewable ?? true),
-      limits: role ? () => limitsOf(roles, role.name) : () => ({ periodMs, explicitMaxMs }),
     },
   }
-}
-
-function limitsOf(roles: TokenRoles, name: string): RenewalLimits {
-  const role = roles.get(name)
-  if (!role) throw badRequest(`original token role "${name}" could not be found, not renewing`)
-  return { periodMs: role.periodMs, explicitMaxMs: role.explicitMaxMs }
 }
 
 function ownId(fields: Fields, isSudo: boolean): string {

@@ -22,8 +22,6 @@ export interface TokenEntry {
   renewable: boolean
   /** Address blocks that it may be used from; empty is from everywhere. */
   cidrs: string[]
-  /** Gives the limits that count at a renewal: a role's are read anew. */
-  limits?: () => RenewalLimits
   /** What a wrapping token holds. */
   wrapped?: { body: string; creationPath: string }
 }

@@ -3,6 +3,7 @@ import { inSeconds } from '../durations.ts'
 import { write, type EngineRequest, type Reply, type Route } from '../engine.ts'
 import { badRequest, nothingThere } from '../errors.ts'
 import type { Fields } from '../fields.ts'
+import type { RenewalLimits } from './token-entry.ts'
 import { roleTokenType, type TokenType } from './token-type.ts'
 
 /** How tokens are made through `auth/token/create/<name>`. Times in milliseconds, 0 for none. */
@@ -30,6 +31,21 @@ export class TokenRoles {
 
   get(name: string): TokenRole | undefined {
     return this.#roles.get(name)
+  }
+
+  /** What counts when one of its tokens is renewed. @throws VaultRefusal 400 when the role is gone */
+  limitsOf(name: string): RenewalLimits {
+    const role = this.#roles.get(name)
+    if (!role) throw badRequest(`original token role "${name}" could not be found, not renewing`)
+    return { periodMs: role.periodMs, explicitMaxMs: role.explicitMaxMs }
+  }
+
+  save(): TokenRole[] {
+    return [...this.#roles.values()]
+  }
+
+  load(roles: readonly TokenRole[]): void {
+    for (const role of roles) this.#roles.set(role.name, role)
   }
 
   routes(): Route[] {

@@ -1,14 +1,22 @@
 import { type Clock, hashCredential, isSameHash } from '#lib/runtime'
 import { badRequest } from '../errors.ts'
 import { randomBase62 } from '../ids.ts'
-import type { Lease, LeaseStore } from '../leases.ts'
+import type { Lease, LeaseRecord, LeaseStore } from '../leases.ts'
 import { grantTtl } from '../ttl.ts'
 import { BatchTokens } from './batch-tokens.ts'
-import type { TokenEntry } from './token-entry.ts'
+import type { RenewalLimits, TokenEntry } from './token-entry.ts'
 
 /** What a new token is made from; everything else has a default. */
 export type NewToken = Pick<TokenEntry, 'policies' | 'path' | 'displayName' | 'ttlMs'> &
   Partial<Omit<TokenEntry, 'hash' | 'accessor' | 'createdAt'>> & { id?: string }
+
+/** The limits that count when a token is renewed, where its role or auth method says; undefined: its own. */
+export type LimitsOf = (entry: TokenEntry) => RenewalLimits | undefined
+
+export interface SavedTokens {
+  entries: TokenEntry[]
+  batchKey: Buffer
+}
 
 /**
  * The service tokens, by the hash of each, and what opens batch tokens. A service token with a time to live has a lease
@@ -20,11 +28,13 @@ export class TokenStore {
   readonly #byHash = new Map<string, TokenEntry>()
   readonly #byAccessor = new Map<string, TokenEntry>()
   readonly #children = new Map<string, Set<string>>()
-  readonly #batch = new BatchTokens()
+  readonly #limitsOf: LimitsOf
+  #batch = new BatchTokens()
 
-  constructor(options: { clock: Clock; leases: LeaseStore }) {
+  constructor(options: { clock: Clock; leases: LeaseStore; limitsOf: LimitsOf }) {
     this.#clock = options.clock
     this.#leases = options.leases
+    this.#limitsOf = options.limitsOf
   }
 
   /** Makes a token. The token itself is given once, here. */
@@ -36,6 +46,18 @@ export class TokenStore {
     const entry: TokenEntry = { ...this.#blank(), ...fields, hash, accessor: randomBase62(24) }
     this.#keep(entry)
     return { token, entry }
+  }
+
+  /** A root token without end: this one, or a new one. */
+  createRoot(id?: string): { token: string; entry: TokenEntry } {
+    return this.create({
+      ...(id !== undefined && { id }),
+      policies: ['root'],
+      path: 'auth/token/root',
+      displayName: 'root',
+      ttlMs: 0,
+      renewable: false,
+    })
   }
 
   /** The live token that hashes alike, or says all of itself. */
@@ -76,13 +98,16 @@ export class TokenStore {
     const lease = this.leaseOf(entry)
     if (!lease) throw badRequest('invalid lease ID')
     if (!lease.renewable) throw badRequest('lease is not renewable')
-    const limits = entry.limits?.() ?? { periodMs: entry.periodMs, explicitMaxMs: entry.explicitMaxMs }
+    const limits: RenewalLimits = this.#limitsOf(entry) ?? {
+      periodMs: entry.periodMs,
+      explicitMaxMs: entry.explicitMaxMs,
+    }
     const granted = grantTtl({
       now: this.#clock.now(),
       issuedAt: lease.issuedAt,
       incrementMs,
-      defaultMs: limits.defaultMs ?? entry.ttlMs,
       ...limits,
+      defaultMs: limits.defaultMs ?? entry.ttlMs,
     })
     this.#leases.extend(lease, granted.ms)
     return granted
@@ -112,6 +137,22 @@ export class TokenStore {
     this.#drop(entry)
   }
 
+  save(): SavedTokens {
+    return { entries: [...this.#byHash.values()], batchKey: this.#batch.key }
+  }
+
+  /** Takes back what was saved; the leases of their lives come with the other leases. */
+  load({ entries, batchKey }: SavedTokens): void {
+    this.#batch = new BatchTokens(batchKey)
+    for (const entry of entries) this.#index(entry)
+  }
+
+  /** The lease of a token's life from its record; undefined when the token is gone. */
+  bindLife(record: LeaseRecord): Lease | undefined {
+    const entry = this.#byHash.get(record.owner)
+    return entry && { ...record, revoke: async () => this.revokeTree(entry) }
+  }
+
   #blank() {
     return {
       kind: 'service' as const,
@@ -129,13 +170,17 @@ export class TokenStore {
   }
 
   #keep(entry: TokenEntry): void {
+    this.#index(entry)
+    if (entry.ttlMs > 0) this.#leases.add(this.#lifeOf(entry))
+  }
+
+  #index(entry: TokenEntry): void {
     this.#byHash.set(entry.hash, entry)
     this.#byAccessor.set(entry.accessor, entry)
     if (entry.parent !== undefined) {
       const siblings = this.#children.get(entry.parent) ?? new Set()
       this.#children.set(entry.parent, siblings.add(entry.hash))
     }
-    if (entry.ttlMs > 0) this.#leases.add(this.#lifeOf(entry))
   }
 
   #lifeOf(entry: TokenEntry): Lease {

@@ -2,11 +2,22 @@ import { BlockList, isIP } from 'node:net'
 import { badRequest } from './errors.ts'
 import type { Fields } from './fields.ts'
 
-/** A list of address blocks from a field; a plain address is a block of one. @throws VaultRefusal 400 */
+/** A list of address blocks from a field, or the fallback. @throws VaultRefusal 400 */
 export function cidrsIn(fields: Fields, name: string, fallback: string[] = []): string[] {
   if (!fields.has(name)) return fallback
   const blocks = fields.list(name)
-  for (const block of blocks) if (!partsOf(block)) throw badRequest(`${name}: failed to validate CIDR blocks`)
+  const odd = blocks.find((block) => !block.includes('/') || !partsOf(block))
+  if (odd !== undefined)
+    throw badRequest(`${name}: failed to validate CIDR blocks: invalid CIDR address: ${odd}`)
+  return blocks
+}
+
+/** The same, where a plain address is a block of one. @throws VaultRefusal 400 */
+export function addressesIn(fields: Fields, name: string, fallback: string[] = []): string[] {
+  if (!fields.has(name)) return fallback
+  const blocks = fields.list(name)
+  const odd = blocks.find((block) => !partsOf(block))
+  if (odd !== undefined) throw badRequest(`${name}: error parsing address "${odd}"`)
   return blocks
 }
 

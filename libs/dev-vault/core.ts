@@ -3,10 +3,11 @@ import { messageOf, type Clock } from '#lib/runtime'
 import type { AuditDevices } from './audit/audit-devices.ts'
 import { requestEntry, responseEntry, type Audited } from './audit/audit-entry.ts'
 import { isWithin } from './cidr.ts'
-import type { Operation, Reply, EngineRequest } from './engine.ts'
+import type { EngineRequest, Operation, Reply, Route } from './engine.ts'
 import { envelope, type Answer } from './envelope.ts'
 import {
   badRequest,
+  bareRefusal,
   deniedByPolicy,
   invalidToken,
   unsupportedOperation,
@@ -81,7 +82,7 @@ export class Core {
 
   /** @throws VaultRefusal */
   async handle(wire: WireRequest): Promise<Answer> {
-    const match = this.#parts.router.match(wire.path.replace(/\/$/, ''))
+    const match = this.#parts.router.match(wire.path.replace(/\/$/, ''), wire.operation)
     if (this.#parts.seal.facts.sealed && !match?.route.whileSealed) throw vaultIsSealed()
     if (isWrite(wire.operation) && wire.path.endsWith('/'))
       throw badRequest("cannot write to a path ending in '/'")
@@ -153,9 +154,9 @@ export class Core {
   async #run(judged: Judged): Promise<Outcome> {
     const { wire, operation, match, token, refusal } = judged
     if (refusal) throw refusal
-    if (!match) throw this.#parts.router.mountOf(wire.path) ? unsupportedPath() : noHandler(wire.path)
+    if (!match) throw this.#noRoute(wire)
     const handler = match.route.on[operation]
-    if (!handler) throw unsupportedOperation()
+    if (!handler) throw noOperation(match.route, operation)
     const request: EngineRequest = {
       operation,
       path: wire.path,
@@ -171,6 +172,11 @@ export class Core {
     judged.isLeased = reply?.lease !== undefined
     if (reply?.lease && token) this.#refuseLeaseOfEndedToken(reply.lease.id, token)
     return this.#wrapped(judged, reply)
+  }
+
+  #noRoute({ path, operation }: WireRequest): VaultRefusal {
+    if (this.#parts.router.mountOf(path)) return unsupportedPath()
+    return noHandler(operation === 'list' && !path.endsWith('/') ? `${path}/` : path)
   }
 
   /** A token that ended while its secret was made must not leave the secret behind. */
@@ -200,6 +206,12 @@ export class Core {
     const given = data.get('token')
     return this.#parts.wrapping.holds(typeof given === 'string' && given !== '' ? given : token)
   }
+}
+
+/** A list is asked of the path with a slash at its end, which only routes with any rest have as well. */
+function noOperation({ unaudited, pattern }: Route, operation: Operation): VaultRefusal {
+  if (unaudited) return bareRefusal(405)
+  return operation === 'list' && !pattern.includes('*') ? unsupportedPath() : unsupportedOperation()
 }
 
 const isWrite = (operation: Operation) => operation === 'update' || operation === 'patch'

@@ -60,6 +60,8 @@ export interface Route {
   open?: boolean
   /** Answers while the Vault is sealed. */
   whileSealed?: boolean
+  /** Counts only where no other route fits. */
+  isFallback?: boolean
   /** Leaves no line in audit devices, as the state of the seal does not. */
   unaudited?: boolean
   /** Root-protected: needs `sudo` too. */

@@ -12,6 +12,8 @@ export class VaultRefusal extends PermanentError {
   }
 }
 
+/** A status without a text. */
+export const bareRefusal = (status: number) => new VaultRefusal(status)
 /** 400 with the text. */
 export const badRequest = (text: string) => new VaultRefusal(400, text)
 /** 404 with an empty list: what was asked for does not exist. */

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { type Clock, hashCredential, isSameHash } from '#lib/runtime'
 import { write, type Engine, type EngineRequest, type Reply, type Route } from '../engine.ts'
 import { isWithin } from '../cidr.ts'
@@ -7,19 +6,19 @@ import type { Fields } from '../fields.ts'
 import type { Mount } from '../router.ts'
 import type { RenewalLimits, TokenEntry } from '../tokens/token-entry.ts'
 import type { TokenStore } from '../tokens/token-store.ts'
-import { appRoleFrom, describeAppRole, type AppRole } from './approle-role.ts'
+import {
+  appRoleFrom,
+  describeAppRole,
+  refuseContradictions,
+  refuseLongTtl,
+  refuseUnbound,
+  type AppRole,
+} from './approle-role.ts'
 import { Lockout } from './lockout.ts'
 import { appRoleLimits, loginReply } from './login.ts'
 import { roleFieldRoutes } from './role-field-routes.ts'
-import {
-  describeSecretId,
-  findSecretId,
-  findSecretIdAccessor,
-  issueSecretId,
-  spendSecretId,
-  tidySecretIds,
-  type SecretId,
-} from './secret-ids.ts'
+import { secretIdRoutes } from './secret-id-routes.ts'
+import { findSecretId, spendSecretId, tidySecretIds, type SecretId } from './secret-ids.ts'
 
 /** `auth/<name>/` of type approle: a role id and a secret id make a token. */
 export class AppRoleEngine implements Engine {
@@ -37,10 +36,14 @@ export class AppRoleEngine implements Engine {
     this.routes = [
       { pattern: 'login', open: true, on: write((request) => this.#login(request)) },
       ...this.#roleRoutes(),
-      ...this.#secretIdRoutes(),
+      ...secretIdRoutes({
+        clock: options.clock,
+        roleOf: ({ params }) => this.#roles.get(roleKey(params['name']!)),
+      }),
       ...roleFieldRoutes({
+        known: ({ params }) => this.#roles.has(roleKey(params['name']!)),
         role: (request) => this.#role(request),
-        change: (request, fields) => this.#change(this.#role(request).name, fields),
+        change: (request, fields) => this.#change(this.#role(request).name, fields, refuseLongTtl),
       }),
       { pattern: 'tidy/secret-id', on: write(() => this.#tidy()) },
     ]
@@ -71,7 +74,7 @@ export class AppRoleEngine implements Engine {
         pattern: 'role/:name',
         exists,
         on: {
-          ...write(({ params, fields }) => this.#change(params['name']!, fields)),
+          ...write((request) => this.#write(request)),
           read: (request) => ({ data: describeAppRole(this.#role(request)) }),
           delete: ({ params }) => void this.#roles.delete(roleKey(params['name']!)),
         },
@@ -79,37 +82,6 @@ export class AppRoleEngine implements Engine {
       {
         pattern: 'role/:name/role-id',
         on: { read: roleId, ...write((request) => this.#setRoleId(request)) },
-      },
-    ]
-  }
-
-  #secretIdRoutes(): Route[] {
-    const issue = (request: EngineRequest, secret: string) =>
-      issueSecretId(this.#clock, this.#roleToIssueFor(request), { request, secret })
-    return [
-      {
-        pattern: 'role/:name/secret-id',
-        on: {
-          ...write((request) => issue(request, randomUUID())),
-          list: (request) => this.#listSecretIds(request),
-        },
-      },
-      {
-        pattern: 'role/:name/custom-secret-id',
-        on: write((request) => issue(request, secretIdIn(request))),
-      },
-      { pattern: 'role/:name/secret-id/lookup', on: write((request) => this.#lookup(request)) },
-      { pattern: 'role/:name/secret-id/destroy', on: write((request) => this.#destroy(request)) },
-      {
-        pattern: 'role/:name/secret-id-accessor/lookup',
-        on: write((request) => ({ data: describeSecretId(this.#byAccessor(request)) })),
-      },
-      {
-        pattern: 'role/:name/secret-id-accessor/destroy',
-        on: write((request) => {
-          this.#role(request).secretIds.delete(this.#byAccessor(request).hash)
-          return undefined
-        }),
       },
     ]
   }
@@ -153,20 +125,19 @@ export class AppRoleEngine implements Engine {
     return role
   }
 
-  #roleToIssueFor(request: EngineRequest): AppRole {
-    const name = request.params['name']!
-    const role = this.#roles.get(roleKey(name))
-    if (!role) throw new VaultRefusal(404, `role "${name}" does not exist`)
-    return role
-  }
-
   #list(): Reply {
     if (this.#roles.size === 0) throw nothingThere()
     return { data: { keys: [...this.#roles.keys()].toSorted() } }
   }
 
-  #change(name: string, fields: Fields): undefined {
+  #write({ params, fields }: EngineRequest): undefined {
+    this.#change(params['name']!, fields, refuseContradictions)
+  }
+
+  #change(name: string, fields: Fields, refuse: (role: AppRole, fields: Fields) => void): undefined {
     const role = appRoleFrom(roleKey(name), fields, this.#roles.get(roleKey(name)))
+    refuse(role, fields)
+    refuseUnbound(role)
     this.#refuseTakenRoleId(role.roleId, role.name)
     this.#roles.set(roleKey(name), role)
   }
@@ -189,37 +160,6 @@ export class AppRoleEngine implements Engine {
       if (other.roleId === roleId && other.name !== name)
         throw new VaultRefusal(500, 'role_id already in use')
   }
-
-  #listSecretIds(request: EngineRequest): Reply {
-    const accessors = [...this.#role(request).secretIds.values()].map(({ accessor }) => accessor)
-    if (accessors.length === 0) throw nothingThere()
-    return { data: { keys: accessors } }
-  }
-
-  #lookup(request: EngineRequest): Reply | undefined {
-    const found = findSecretId(this.#clock, this.#role(request), secretIdIn(request))
-    return found && { data: describeSecretId(found) }
-  }
-
-  #destroy(request: EngineRequest): undefined {
-    const role = this.#role(request)
-    const found = findSecretId(this.#clock, role, secretIdIn(request))
-    if (found) role.secretIds.delete(found.hash)
-  }
-
-  #byAccessor(request: EngineRequest): SecretId {
-    const accessor = request.fields.string('secret_id_accessor')
-    if (!accessor) throw badRequest('missing secret_id_accessor')
-    const found = findSecretIdAccessor(this.#clock, this.#role(request), accessor)
-    if (!found) throw new VaultRefusal(404, 'failed to find accessor entry for secret_id_accessor')
-    return found
-  }
-}
-
-function secretIdIn({ fields }: EngineRequest): string {
-  const secret = fields.string('secret_id')
-  if (!secret) throw badRequest('missing secret_id')
-  return secret
 }
 
 function refuseOtherSource(whose: string, address: string, blocks: string[]): void {

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { inSeconds } from '../durations.ts'
-import { cidrsIn } from '../cidr.ts'
-import { badRequest } from '../errors.ts'
+import { addressesIn, cidrsIn } from '../cidr.ts'
+import { badRequest, oneError, VaultRefusal } from '../errors.ts'
 import type { Fields } from '../fields.ts'
 import { sanitize } from '../tokens/token-policies.ts'
-import { methodTokenType, type TokenType } from '../tokens/token-type.ts'
+import { batchContradiction, methodTokenType, type TokenType } from '../tokens/token-type.ts'
 import type { SecretId } from './secret-ids.ts'
 
 /** One AppRole. Times in milliseconds, 0 for none. */
@@ -50,11 +50,19 @@ export function appRoleFrom(name: string, fields: Fields, before: AppRole | unde
       fields.has('secret_id_bound_cidrs') ? 'secret_id_bound_cidrs' : 'bound_cidr_list',
       before?.secretIdCidrs,
     ),
-    tokenCidrs: cidrsIn(fields, 'token_bound_cidrs', before?.tokenCidrs),
+    tokenCidrs: addressesIn(fields, 'token_bound_cidrs', before?.tokenCidrs),
     secretIds: before?.secretIds ?? new Map(),
   }
-  refuseContradictions(role)
+  if (role.roleId === '') throw badRequest('invalid role_id supplied, or failed to generate a role_id')
+  if (role.secretIdUses < 0) throw badRequest('secret_id_num_uses cannot be negative')
+  if (role.numUses < 0) throw badRequest('token_num_uses cannot be negative')
   return role
+}
+
+/** A role id alone must not be enough for everyone. @throws VaultRefusal 500, as in Vault */
+export function refuseUnbound({ bindSecretId, secretIdCidrs, tokenCidrs }: AppRole): void {
+  if (bindSecretId || secretIdCidrs.length > 0 || tokenCidrs.length > 0) return
+  throw new VaultRefusal(500, oneError('at least one constraint should be enabled on the role'))
 }
 
 /** What a read of the role answers. */
@@ -82,16 +90,19 @@ function policiesFrom(fields: Fields, before: string[]): string[] {
   return fields.has('policies') ? sanitize(fields.list('policies')) : before
 }
 
-function refuseContradictions(role: AppRole): void {
-  if (role.tokenType === 'batch' && role.periodMs > 0)
-    throw badRequest("'token_type' cannot be 'batch' or 'default_batch' when set to generate periodic tokens")
-  if (role.tokenType === 'batch' && role.numUses > 0)
-    throw badRequest(
-      "'token_type' cannot be 'batch' or 'default_batch' when set to generate tokens with limited use count",
-    )
-  if (role.roleId === '') throw badRequest('invalid role_id supplied, or failed to generate a role_id')
-  if (role.secretIdUses < 0) throw badRequest('secret_id_num_uses cannot be negative')
-  if (role.numUses < 0) throw badRequest('token_num_uses cannot be negative')
-  if (role.maxTtlMs > 0 && role.ttlMs > role.maxTtlMs)
-    throw badRequest("'token_ttl' cannot be greater than 'token_max_ttl'")
+/** What a write of the whole role refuses; a write of one field does not look at the others. @throws VaultRefusal 400 */
+export function refuseContradictions(role: AppRole): void {
+  const contradiction = batchContradiction(role)
+  if (contradiction) throw badRequest(contradiction)
+  if (isTtlTooLong(role)) throw badRequest("'token_ttl' cannot be greater than 'token_max_ttl'")
 }
+
+/** The same for a write of one field; the texts are Vault's. @throws VaultRefusal 400 */
+export function refuseLongTtl(role: AppRole, fields: Fields): void {
+  if (!isTtlTooLong(role)) return
+  if (fields.has('token_ttl')) throw badRequest('token_ttl should not be greater than token_max_ttl')
+  if (fields.has('token_max_ttl'))
+    throw badRequest('token_max_ttl should be greater than or equal to token_ttl')
+}
+
+const isTtlTooLong = ({ ttlMs, maxTtlMs }: AppRole) => maxTtlMs > 0 && ttlMs > maxTtlMs

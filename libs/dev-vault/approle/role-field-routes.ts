@@ -1,5 +1,5 @@
 import { type EngineRequest, type Reply, type Route, write } from '../engine.ts'
-import { badRequest } from '../errors.ts'
+import { badRequest, unsupportedPath } from '../errors.ts'
 import { Fields } from '../fields.ts'
 import { describeAppRole, type AppRole } from './approle-role.ts'
 
@@ -12,22 +12,25 @@ interface RoleField {
   also?: string
   /** What its deletion leaves. */
   empty: unknown
+  /** The name that a write misses in vain; absent: a write without it changes nothing. */
+  missing?: string
 }
 
 const ROLE_FIELDS: RoleField[] = [
-  { route: 'policies', field: 'token_policies', also: 'policies', empty: [] },
+  { route: 'policies', field: 'token_policies', also: 'policies', empty: [], missing: 'token_policies' },
   { route: 'secret-id-bound-cidrs', field: 'secret_id_bound_cidrs', also: 'bound_cidr_list', empty: [] },
   { route: 'token-bound-cidrs', field: 'token_bound_cidrs', empty: [] },
-  { route: 'bind-secret-id', field: 'bind_secret_id', empty: true },
-  { route: 'secret-id-num-uses', field: 'secret_id_num_uses', empty: 0 },
-  { route: 'secret-id-ttl', field: 'secret_id_ttl', empty: 0 },
-  { route: 'period', field: 'token_period', also: 'period', empty: 0 },
-  { route: 'token-num-uses', field: 'token_num_uses', empty: 0 },
-  { route: 'token-ttl', field: 'token_ttl', empty: 0 },
-  { route: 'token-max-ttl', field: 'token_max_ttl', empty: 0 },
+  { route: 'bind-secret-id', field: 'bind_secret_id', empty: true, missing: 'bind_secret_id' },
+  { route: 'secret-id-num-uses', field: 'secret_id_num_uses', empty: 0, missing: 'secret_id_num_uses' },
+  { route: 'secret-id-ttl', field: 'secret_id_ttl', empty: 0, missing: 'secret_id_ttl' },
+  { route: 'period', field: 'token_period', also: 'period', empty: 0, missing: 'period' },
+  { route: 'token-num-uses', field: 'token_num_uses', empty: 0, missing: 'token_num_uses' },
+  { route: 'token-ttl', field: 'token_ttl', empty: 0, missing: 'token_ttl' },
+  { route: 'token-max-ttl', field: 'token_max_ttl', empty: 0, missing: 'token_max_ttl' },
 ]
 
 export interface RoleAccess {
+  known: (request: EngineRequest) => boolean
   /** @throws VaultRefusal 404 */
   role: (request: EngineRequest) => AppRole
   /** Changes some fields of an existing role. */
@@ -35,13 +38,15 @@ export interface RoleAccess {
 }
 
 /** `role/<name>/<field>`: one field of a role is read, written or reset. */
-export function roleFieldRoutes({ role, change }: RoleAccess): Route[] {
+export function roleFieldRoutes({ known, role, change }: RoleAccess): Route[] {
   const read = (request: EngineRequest, field: string): Reply => ({
     data: { [field]: describeAppRole(role(request))[field] },
   })
-  const set = (request: EngineRequest, { field, also }: RoleField) => {
+  const set = (request: EngineRequest, { field, also, missing }: RoleField) => {
+    if (!known(request)) throw unsupportedPath()
     const given = [field, also].find((name) => name !== undefined && request.fields.has(name))
-    if (given === undefined) throw badRequest(`missing ${field}`)
+    if (given === undefined && missing === undefined) return
+    if (given === undefined) throw badRequest(`missing ${missing}`)
     change(request, only(field, request.fields.all.get(given)))
   }
   const fields = ROLE_FIELDS.map((each): Route => ({
@@ -49,7 +54,9 @@ export function roleFieldRoutes({ role, change }: RoleAccess): Route[] {
     on: {
       read: (request) => read(request, each.field),
       ...write((request) => set(request, each)),
-      delete: (request) => change(request, only(each.field, each.empty)),
+      delete: (request) => {
+        if (known(request)) change(request, only(each.field, each.empty))
+      },
     },
   }))
   const local: Route = {

@@ -55,7 +55,7 @@ export class AuditDevices {
   /** @throws VaultRefusal 400 */
   hash(path: string, value: string): string {
     const device = this.#devices.get(path)
-    if (!device) throw badRequest(`unknown audit backend ${path}`)
+    if (!device) throw badRequest(`unknown audit backend "${path}"`)
     return device.hash(value)
   }
 

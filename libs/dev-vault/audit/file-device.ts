@@ -1,4 +1,5 @@
-import { closeSync, fchmodSync, fstatSync, openSync, writeSync } from 'node:fs'
+import { closeSync, fchmodSync, fstatSync, mkdirSync, openSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { createHmac, randomUUID } from 'node:crypto'
 import { messageOf } from '#lib/runtime'
 import { badRequest } from '../errors.ts'
@@ -69,6 +70,7 @@ export class FileDevice {
     if (this.#path === 'discard') return -1
     if (this.#path === 'stdout') this.#descriptor = 1
     if (this.#descriptor === undefined) {
+      mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 })
       this.#descriptor = openSync(this.#path, 'a', this.#mode ?? 0o600)
       if (this.#mode !== undefined && fstatSync(this.#descriptor).isFile())
         fchmodSync(this.#descriptor, this.#mode)

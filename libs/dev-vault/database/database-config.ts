@@ -37,7 +37,7 @@ export function configFrom(fields: Fields, before: DatabaseConfig | undefined): 
     },
     allowedRoles: fields.has('allowed_roles') ? fields.list('allowed_roles') : (before?.allowedRoles ?? []),
     rootRotation: fields.has('root_rotation_statements')
-      ? fields.statements('root_rotation_statements')
+      ? fields.strings('root_rotation_statements')
       : (before?.rootRotation ?? []),
   }
 }
@@ -59,7 +59,7 @@ export function describeConfig(config: DatabaseConfig): Record<string, unknown> 
 
 /** The role after a write; what is not given stays. @throws VaultRefusal 400 */
 export function databaseRoleFrom(fields: Fields, before: DatabaseRole | undefined): DatabaseRole {
-  const statements = (name: string, was: string[] = []) => (fields.has(name) ? fields.statements(name) : was)
+  const statements = (name: string, was: string[] = []) => (fields.has(name) ? fields.strings(name) : was)
   const role: DatabaseRole = {
     database: fields.string('db_name', before?.database),
     creation: statements('creation_statements', before?.creation),

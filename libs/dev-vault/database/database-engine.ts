@@ -86,7 +86,7 @@ export class DatabaseEngine implements Engine {
       {
         pattern: 'rotate-root/:name',
         on: write(async ({ params }) => {
-          const config = found(this.#configs, params)
+          const config = this.#config(params['name']!)
           await rotateRoot(config, this.#executor(config.plugin))
           return undefined
         }),
@@ -123,7 +123,7 @@ export class DatabaseEngine implements Engine {
   }
 
   async #reset({ params }: EngineRequest): Promise<undefined> {
-    const config = found(this.#configs, params)
+    const config = this.#config(params['name']!)
     await this.#executor(config.plugin).forget(config.connection)
   }
 
@@ -160,12 +160,17 @@ export class DatabaseEngine implements Engine {
 
   /** The connection of a role. @throws VaultRefusal 500 when there is none, or it does not list the role */
   #allowingConfig(database: string, name: string): DatabaseConfig {
-    const config = this.#configs.get(database)
-    if (!config)
-      throw new VaultRefusal(500, oneError(`failed to find entry for connection with name: "${database}"`))
+    const config = this.#config(database)
     if (!config.allowedRoles.some((pattern) => matchesGlob(pattern, name)))
       throw new VaultRefusal(500, oneError(`"${name}" is not an allowed role`))
     return config
+  }
+
+  /** @throws VaultRefusal 500, as in Vault */
+  #config(name: string): DatabaseConfig {
+    const config = this.#configs.get(name)
+    if (config) return config
+    throw new VaultRefusal(500, oneError(`failed to find entry for connection with name: "${name}"`))
   }
 
   /** Through the connection as it is now; `last` where it has been deleted since. */

@@ -29,7 +29,7 @@ export function staticRoleFrom(fields: Fields, before: StaticRole | undefined): 
     database: fields.string('db_name', before?.database),
     user: fields.string('username', before?.user),
     rotation: fields.has('rotation_statements')
-      ? fields.statements('rotation_statements')
+      ? fields.strings('rotation_statements')
       : (before?.rotation ?? []),
     periodMs: fields.durationMs('rotation_period', before?.periodMs),
   }

@@ -28,7 +28,7 @@ export function kvEngine(clock: Clock): Engine {
   }
   return {
     type: 'kv',
-    routes: [configRoute(state), ...dataRoutes(state), ...metadataRoutes(state), INVALID_PATHS],
+    routes: [configRoute(state), ...dataRoutes(state), ...metadataRoutes(state), ...INVALID_PATHS],
     save: () => ({ ...state, clock: undefined }),
     load: (saved) => void Object.assign(state, saved as Omit<KvState, 'clock'>, { clock }),
   }
@@ -68,20 +68,24 @@ const SUBCOMMANDS: Record<Operation, string> = {
   delete: 'delete',
 }
 
-/** What version 1 would answer: 404, with a warning that says what is wrong. */
-const INVALID_PATHS: Route = {
-  pattern: '*path',
-  on: {
-    read: invalidPath,
-    list: invalidPath,
-    ...write(invalidPath),
-    patch: invalidPath,
-    delete: invalidPath,
-  },
+const INVALID: Route['on'] = {
+  read: invalidPath,
+  list: invalidPath,
+  ...write(invalidPath),
+  patch: invalidPath,
+  delete: invalidPath,
 }
 
+/** What version 1 would answer: 404, with a warning that says what is wrong. */
+const INVALID_PATHS: Route[] = [
+  { pattern: '', on: INVALID },
+  { pattern: '(?<folder>metadata)', on: INVALID },
+  { pattern: ':folder', isFallback: true, on: INVALID },
+  { pattern: '*path', isFallback: true, on: INVALID },
+]
+
 function invalidPath({ params, operation }: EngineRequest): Reply {
-  const isRoot = ['metadata', 'data', 'delete', 'undelete', 'destroy'].includes(params['path']!)
+  const isRoot = ['metadata', 'data', 'delete', 'undelete', 'destroy'].includes(params['folder'] ?? '')
   const warning = isRoot
     ? 'Non-listing operations on the root of a K/V v2 mount are not supported.'
     : `Invalid path for a versioned K/V secrets engine. See the API docs for the appropriate API endpoints to use. If using the Vault CLI, use 'vault kv ${SUBCOMMANDS[operation]}' for this operation.`

@@ -1,6 +1,6 @@
 import { goDuration } from '../durations.ts'
 import { write, type EngineRequest, type Reply, type Route } from '../engine.ts'
-import { badRequest, nothingThere } from '../errors.ts'
+import { badRequest, nothingThere, oneError } from '../errors.ts'
 import type { Fields } from '../fields.ts'
 import { isoTime } from '../tokens/token-replies.ts'
 import type { KvState } from './kv-engine.ts'
@@ -88,7 +88,8 @@ function apply(secret: KvSecret, fields: Fields, custom: Record<string, string> 
   if (maxVersions < 0) throw badRequest('max_versions cannot be negative')
   const deleteAfterMs = fields.durationMs('delete_version_after', secret.deleteAfterMs)
   secret.casRequired = fields.boolean('cas_required', secret.casRequired)
-  Object.assign(secret, { maxVersions, custom, deleteAfterMs })
+  const isEmpty = custom !== null && Object.keys(custom).length === 0
+  Object.assign(secret, { maxVersions, custom: isEmpty ? null : custom, deleteAfterMs })
 }
 
 function patchedCustom(before: Record<string, string> | null, patch: object): Record<string, string> {
@@ -98,7 +99,7 @@ function patchedCustom(before: Record<string, string> | null, patch: object): Re
   return checkCustom(Object.fromEntries(Object.entries(merged).map(([key, value]) => [key, String(value)])))
 }
 
-const refuse = (problem: string) => badRequest(`custom_metadata validation failed: ${problem}`)
+const refuse = (problem: string) => badRequest(oneError(`custom_metadata validation failed: ${problem}`))
 
 /** The texts are Vault's; the first problem alone is told. */
 function checkCustom(custom: Record<string, string>): Record<string, string> {

@@ -49,8 +49,8 @@ export class Seal {
 
   /** Makes the keys and opens. @returns the shares @throws VaultRefusal 400 */
   initialize(options: KeyringOptions): Buffer[] {
-    if (this.#keyring) throw badRequest('Vault is already initialized')
     refuseConfiguration(options)
+    if (this.#keyring) throw badRequest('Vault is already initialized')
     const { keyring, parts, dataKey } = makeKeyring(options)
     this.#keyring = keyring
     this.#dataKey = dataKey

@@ -74,6 +74,7 @@ function add(
   const type = request.fields.string('type')
   if (type === '') throw badRequest('backend type must be specified as a string')
   const options = request.fields.stringMap('options')
+  router.refuseOverlap(path)
   const engine = factory(type, options)
   if (!engine) throw badRequest(`plugin not found in the catalog: ${type}`)
   if (path === '/' || path.startsWith('sys/') || path === 'auth/') throw badRequest(`cannot mount "${path}"`)
@@ -102,8 +103,12 @@ function tuning(mount: Mount): Record<string, unknown> {
 function tune(mount: Mount, fields: Fields): void {
   const defaultTtlMs = ttlIn(fields, 'default_lease_ttl', mount.defaultTtlMs)
   const maxTtlMs = ttlIn(fields, 'max_lease_ttl', mount.maxTtlMs)
+  if (fields.has('token_type') && !mount.path.startsWith('auth/'))
+    throw badRequest("'token_type' can only be modified on auth mounts")
   if (maxTtlMs > 0 && defaultTtlMs > maxTtlMs)
-    throw badRequest('backend max lease TTL of less than backend default lease TTL')
+    throw badRequest(
+      `backend max lease TTL of ${inSeconds(maxTtlMs)} would be less than backend default lease TTL of ${inSeconds(defaultTtlMs)}`,
+    )
   mount.description = fields.string('description', mount.description)
   Object.assign(mount, { defaultTtlMs, maxTtlMs })
 }

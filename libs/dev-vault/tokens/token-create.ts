@@ -27,14 +27,14 @@ export function createToken(parts: TokenCreation, request: EngineRequest, orphan
   if (fields.integer('num_uses') < 0) throw badRequest('number of uses cannot be negative')
   const isSudo = parts.policies.acl(parent.policies).hasSudo(request.path)
   const policies = resolvePolicies({
-    wanted: fields.list('policies'),
+    wanted: fields.strings('policies'),
     noDefault: fields.boolean('no_default_policy'),
     parent,
     isSudo,
     role,
   })
   if (kind === 'batch' && policies.includes('root')) throw badRequest('batch tokens cannot be root tokens')
-  const life = lifeOf(parts, { fields, role, isSudo, policies, parent })
+  const life = lifeOf(parts, { fields, role: kind === 'batch' ? undefined : role, isSudo, policies, parent })
   const parentHash = isOrphan({ fields, role, isSudo, orphan }) ? undefined : parent.hash
   const { token, entry } = parts.tokens.create({
     ...life.token,

@@ -32,13 +32,13 @@ function lookupRoutes({ clock, tokens }: TokenCreation): Route[] {
     return lookup(entry, id)
   }
   return [
-    { pattern: 'lookup-self', on: { read: self } },
+    { pattern: 'lookup-self', on: { read: self, ...write(self) } },
     { pattern: 'lookup', on: { read: other, ...write(other) } },
     {
       pattern: 'lookup-accessor',
       on: write((request) => {
         const entry = tokens.findAccessor(accessorIn(request))
-        if (!entry) throw badRequest('invalid accessor')
+        if (!entry) throw invalidAccessor()
         return lookup(entry, '')
       }),
     },
@@ -92,7 +92,11 @@ function renewRoutes({ tokens }: TokenCreation): Route[] {
     },
     {
       pattern: 'renew-accessor',
-      on: write((request) => renew(tokens.findAccessor(accessorIn(request)), '', request)),
+      on: write((request) => {
+        const entry = tokens.findAccessor(accessorIn(request))
+        if (!entry) throw invalidAccessor()
+        return renew(entry, '', request)
+      }),
     },
   ]
 }
@@ -107,6 +111,8 @@ function tokenIn({ fields }: EngineRequest): string {
   if (id === '') throw badRequest('missing token ID')
   return id
 }
+
+const invalidAccessor = () => badRequest(oneError('invalid accessor'))
 
 function accessorIn({ fields }: EngineRequest): string {
   const accessor = fields.string('accessor')

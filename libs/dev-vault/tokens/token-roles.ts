@@ -1,4 +1,4 @@
-import { cidrsIn } from '../cidr.ts'
+import { addressesIn } from '../cidr.ts'
 import { inSeconds } from '../durations.ts'
 import { write, type EngineRequest, type Reply, type Route } from '../engine.ts'
 import { badRequest, nothingThere } from '../errors.ts'
@@ -117,7 +117,7 @@ function roleFrom(name: string, fields: Fields, before: TokenRole | undefined): 
     renewable: fields.boolean('renewable', before?.renewable ?? true),
     pathSuffix: suffixFrom(fields.string('path_suffix', before?.pathSuffix)),
     tokenType: roleTokenType(fields, before?.tokenType ?? 'default-service'),
-    cidrs: cidrsIn(fields, 'token_bound_cidrs', before?.cidrs),
+    cidrs: addressesIn(fields, 'token_bound_cidrs', before?.cidrs),
     periodMs: durationMs('token_period', 'period', before?.periodMs),
     explicitMaxMs: durationMs('token_explicit_max_ttl', 'explicit_max_ttl', before?.explicitMaxMs),
     numUses: fields.integer('token_num_uses', before?.numUses),

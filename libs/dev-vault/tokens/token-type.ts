@@ -25,6 +25,18 @@ export function roleTokenType(fields: Fields, fallback: TokenType): TokenType {
   return type as TokenType
 }
 
+/** What an auth method's role can't have when it makes batch tokens, in Vault's words; undefined: all is well. */
+export function batchContradiction(role: {
+  tokenType: TokenType
+  periodMs: number
+  numUses: number
+}): string | undefined {
+  if (role.tokenType !== 'batch' && role.tokenType !== 'default-batch') return undefined
+  const start = "'token_type' cannot be 'batch' or 'default_batch' when set to generate"
+  if (role.periodMs > 0) return `${start} periodic tokens`
+  return role.numUses > 0 ? `${start} tokens with limited use count` : undefined
+}
+
 /** What a call gets that asks for `asked` through a role of this type. @throws VaultRefusal 400 */
 export function tokenKind(asked: string, type: TokenType = 'default'): TokenKind {
   if (type === 'service' || type === 'batch') return type

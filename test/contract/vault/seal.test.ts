@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ANY_OF, isAuditByConfigurationAlone } from '../../support/vault-differences.ts'
 import { mountKv, openFreshTarget, openVaultTarget, type VaultTarget } from '../../support/vault-target.ts'
 
 const file = (path: string) => ({ type: 'file', options: { file_path: path, skip_test: 'true' } })
@@ -96,13 +97,13 @@ describe.skipIf(real && !process.env['TB_VAULT_FRESH_ADDR'])('a Vault that was n
   test('I8 on record: what no audit device can record does not happen', async ({ skip }) => {
     const root = vault.as(rootToken)
     const enabled = await root('PUT', 'sys/audit/discard', file('discard'))
-    if (enabled.body?.errors?.[0]?.includes('cannot enable audit device via API')) skip()
+    if (isAuditByConfigurationAlone(enabled.body)) skip()
     await root('POST', 'sys/mounts/kv', { type: 'kv', options: { version: '2' } })
     await expect
       .poll(async () => (await root('POST', 'kv/data/a', { data: { a: 1 } })).status, { timeout: 10_000 })
       .toBe(200)
     // With /dev/full alone every write fails; with another beside it, one that takes the line is enough.
-    expect((await root('PUT', 'sys/audit/full', file('/dev/full'))).status).toBeLessThan(205)
+    expect(ANY_OF.written).toContain((await root('PUT', 'sys/audit/full', file('/dev/full'))).status)
     expect((await root('GET', 'kv/data/a')).status).toBe(200)
     await root('DELETE', 'sys/audit/discard')
     for (const answer of [

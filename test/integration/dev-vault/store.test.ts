@@ -102,7 +102,9 @@ describe('a folder', () => {
     const world = await setup()
     const { data, lease_id: leaseId } = (await world.root('GET', 'database/creds/r')).body
     world.sqlExecutor.failing = true
-    expect((await world.root('PUT', 'sys/leases/revoke', { lease_id: leaseId })).status).toBe(202)
+    expect((await world.root('PUT', 'sys/leases/revoke', { lease_id: leaseId, sync: false })).status).toBe(
+      202,
+    )
     await world.vault[Symbol.asyncDispose]()
     world.sqlExecutor.failing = false
     await using vault = await world.again()

@@ -1,29 +1,15 @@
-import type { Clock, Log } from '#lib/runtime'
-import { PolicyStore } from './acl/policy-store.ts'
-import { AppRoleEngine } from './approle/approle-engine.ts'
-import { Core } from './core.ts'
-import { DatabaseEngine } from './database/database-engine.ts'
+import { PermanentError, type Clock, type Log } from '#lib/runtime'
+import { assemble, type Assembly } from './assemble.ts'
 import type { SqlExecutor } from './database/sql-executor.ts'
 import { HttpServer } from './http/server.ts'
-import { kvEngine } from './kv/kv-engine.ts'
-import { LeaseStore } from './leases.ts'
 import { refuseNonLoopback } from './loopback.ts'
-import { Router } from './router.ts'
-import { capabilityRoutes } from './sys/capability-routes.ts'
-import { leaseRoutes } from './sys/lease-routes.ts'
-import { mountRoutes, type MountParts } from './sys/mount-routes.ts'
-import { policyRoutes } from './sys/policy-routes.ts'
-import { statusRoutes } from './sys/status.ts'
-import { tokenEngine } from './tokens/token-engine.ts'
-import { TokenRoles } from './tokens/token-roles.ts'
-import { TokenStore } from './tokens/token-store.ts'
-import { Wrapping } from './wrapping.ts'
+import { FileStore } from './store/file-store.ts'
 
 /** What a dev Vault runs with. */
 export interface DevVaultOptions {
   clock: Clock
-  /** The root token it accepts, at least 16 characters. */
-  rootToken: string
+  /** The root token it accepts, at least 16 characters. Without one it starts uninitialised, and `sys/init` makes one. */
+  rootToken?: string
   /** Runs the database engine's SQL; without it only the database plugin `fake` is there. Disposed by who made it. */
   sqlExecutor?: SqlExecutor
   log: Log
@@ -31,38 +17,48 @@ export interface DevVaultOptions {
   host?: string
   /** Default: 0, any free port. */
   port?: number
+  /** The folder that keeps it all, encrypted. Default: none, all is in memory. */
+  data?: string
+  /**
+   * The one share, 64 hex digits, that opens the folder, or shall open a new one. Default: a new one has a random share,
+   * and one that was made before starts sealed.
+   */
+  unsealKey?: string
 }
 
-/** A running dev Vault. All of it is in memory; its end revokes the secrets that are still leased. */
+/** A running dev Vault. In memory, its end revokes the secrets that are still leased; in a folder, they live on. */
 export class DevVault implements AsyncDisposable {
-  readonly #leases: LeaseStore
+  readonly #parts: Assembly
   readonly #http: HttpServer
+  /** The one share that unseals it again, in hex; undefined where `sys/init` hands the shares out. */
+  readonly unsealKey: string | undefined
 
-  /** @throws RefusedHostError | WeakRootTokenError */
+  /** @throws RefusedHostError | WeakRootTokenError | UnsealKeyError | StoreDamagedError | VaultRefusal for a wrong unseal key */
   static async open(options: DevVaultOptions): Promise<DevVault> {
-    const host = options.host ?? '127.0.0.1'
+    const { rootToken, log, host = '127.0.0.1', port = 0, data } = options
     refuseNonLoopback(host)
-    refuseWeakRoot(options.rootToken)
-    const leases = new LeaseStore(options)
-    const http = await HttpServer.open({
-      core: assemble(options, leases),
-      log: options.log,
-      host,
-      port: options.port ?? 0,
-    }).catch(async (error: unknown) => {
-      await leases[Symbol.asyncDispose]()
+    if (rootToken !== undefined) refuseWeakRoot(rootToken)
+    if (options.unsealKey !== undefined) refuseOddKey(options.unsealKey)
+    const parts = assemble(options, data === undefined ? undefined : new FileStore(data))
+    try {
+      const unsealKey = await start(parts, options)
+      const http = await HttpServer.open({ core: parts.core, log, host, port })
+      const kept = data === undefined ? 'in memory' : 'in a folder'
+      log.warn(
+        { address: http.address, sealed: parts.seal.facts.sealed },
+        `DEV VAULT: ${kept}, without TLS. Never use it in production.`,
+      )
+      return new DevVault(parts, http, unsealKey)
+    } catch (error) {
+      await parts.leases[Symbol.asyncDispose]()
       throw error
-    })
-    options.log.warn(
-      { address: http.address },
-      'DEV VAULT: in memory, without TLS, audit or seal. Never use it in production.',
-    )
-    return new DevVault(leases, http)
+    }
   }
 
-  private constructor(leases: LeaseStore, http: HttpServer) {
-    this.#leases = leases
+  private constructor(parts: Assembly, http: HttpServer, unsealKey: string | undefined) {
+    this.#parts = parts
     this.#http = http
+    this.unsealKey = unsealKey
   }
 
   /** Its base URL, for VAULT_ADDR. */
@@ -72,12 +68,15 @@ export class DevVault implements AsyncDisposable {
 
   /** Resolves when no revocation is under way. */
   settled(): Promise<void> {
-    return this.#leases.settled()
+    return this.#parts.leases.settled()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#http[Symbol.asyncDispose]()
-    await this.#leases[Symbol.asyncDispose]()
+    for (const { engine } of this.#parts.router.mounts()) await engine.close?.()
+    await this.#parts.leases[Symbol.asyncDispose]()
+    await this.#parts.persistence.settled()
+    this.#parts.audit.close()
   }
 }
 
@@ -93,48 +92,41 @@ function refuseWeakRoot(rootToken: string): void {
   if (!/^\S{16,}$/.test(rootToken)) throw new WeakRootTokenError()
 }
 
-function assemble(options: DevVaultOptions, leases: LeaseStore): Core {
-  const { clock } = options
-  const policies = new PolicyStore()
-  const tokens = new TokenStore({ clock, leases })
-  const wrapping = new Wrapping({ clock, tokens })
-  const router = new Router()
-  const mounts: MountParts = {
-    router,
-    leases,
-    engines: (type, mountOptions) => engineOf(type, mountOptions, options, leases),
-    methods: (type) => (type === 'approle' ? new AppRoleEngine({ clock, tokens }) : undefined),
+/** The unseal key is no key. */
+export class UnsealKeyError extends PermanentError {
+  override readonly name = 'UnsealKeyError'
+  constructor() {
+    super('unsealKey: expected 64 hex digits')
   }
-  const sys = [
-    ...statusRoutes(clock),
-    ...mountRoutes(mounts),
-    ...policyRoutes(policies),
-    ...capabilityRoutes(policies, tokens),
-    ...leaseRoutes(clock, leases),
-    ...wrapping.routes(),
-  ]
-  router.mount({ path: 'sys/', engine: { type: 'system', routes: sys } })
-  const roles = new TokenRoles()
-  router.mount({ path: 'auth/token/', engine: tokenEngine({ clock, policies, tokens, roles }) })
-  tokens.create({
-    id: options.rootToken,
-    policies: ['root'],
-    path: 'auth/token/root',
-    displayName: 'root',
-    ttlMs: 0,
-    renewable: false,
-  })
-  return new Core({ router, policies, tokens, leases, wrapping })
 }
 
-/** KV version 1 is not served: asked for, it is refused rather than version 2 given. */
-function engineOf(
-  type: string,
-  mountOptions: Record<string, string>,
-  { clock, sqlExecutor }: DevVaultOptions,
-  leases: LeaseStore,
-) {
-  if (type === 'kv-v2' || (type === 'kv' && mountOptions['version'] === '2')) return kvEngine(clock)
-  if (type === 'database') return new DatabaseEngine({ clock, leases, sqlExecutor })
-  return undefined
+function refuseOddKey(unsealKey: string): void {
+  if (!/^[0-9a-f]{64}$/i.test(unsealKey)) throw new UnsealKeyError()
+}
+
+/** Opens what can be opened. @returns the unseal key, where it is known */
+async function start(parts: Assembly, options: DevVaultOptions): Promise<string | undefined> {
+  const { seal, tokens, persistence } = parts
+  const { rootToken, unsealKey } = options
+  if (!seal.facts.initialized)
+    return rootToken === undefined ? undefined : initialize(parts, rootToken, unsealKey)
+  if (unsealKey === undefined) return undefined
+  seal.offer(Buffer.from(unsealKey, 'hex'))
+  persistence.restoreOnce()
+  if (rootToken !== undefined && !tokens.find(rootToken)) {
+    tokens.createRoot(rootToken)
+    await persistence.save()
+  }
+  return unsealKey
+}
+
+async function initialize(parts: Assembly, rootToken: string, unsealKey?: string): Promise<string> {
+  const [share] = parts.seal.initialize({
+    shares: 1,
+    threshold: 1,
+    ...(unsealKey !== undefined && { unsealKey: Buffer.from(unsealKey, 'hex') }),
+  })
+  parts.tokens.createRoot(rootToken)
+  await parts.persistence.found()
+  return share!.toString('hex')
 }

@@ -21,6 +21,7 @@ export function parseVaultDuration(value: unknown): number | undefined {
 
 /** A duration as Go prints it: `1h0m0s`, `5m0s`, `30s`. */
 export function goDuration(ms: number): string {
+  if (ms < 0) return `-${goDuration(-ms)}`
   const seconds = Math.floor(ms / 1000)
   const parts = [
     [Math.floor(seconds / 3600), 'h'],

@@ -1,5 +1,7 @@
 import type { Fields } from './fields.ts'
-import type { TokenEntry } from './tokens/token-entry.ts'
+import type { Mount } from './router.ts'
+import type { Lease, LeaseRecord } from './leases.ts'
+import type { RenewalLimits, TokenEntry } from './tokens/token-entry.ts'
 
 /** What a request wants, as policies see it. A write is `update` until an engine's existence check makes it `create`. */
 export type Operation = 'read' | 'list' | 'create' | 'update' | 'patch' | 'delete' | 'head'
@@ -17,6 +19,9 @@ export interface EngineRequest {
   /** The token as it was sent. */
   clientToken: string
   wrapTtlMs: number | undefined
+  /** Where it came from. */
+  remoteAddress: string
+  mount: Mount
 }
 
 /** The `auth` part of a reply. */
@@ -53,6 +58,12 @@ export interface Route {
   exists?: (params: Readonly<Record<string, string>>) => boolean
   /** Answers without a token. */
   open?: boolean
+  /** Answers while the Vault is sealed. */
+  whileSealed?: boolean
+  /** Counts only where no other route fits. */
+  isFallback?: boolean
+  /** Leaves no line in audit devices, as the state of the seal does not. */
+  unaudited?: boolean
   /** Root-protected: needs `sudo` too. */
   sudo?: boolean
 }
@@ -62,6 +73,13 @@ export interface Engine {
   type: string
   routes: Route[]
   close?: () => Promise<void>
+  /** What it holds, as structured data, and the way back. */
+  save?: () => unknown
+  load?(saved: unknown): void
+  /** A lease of its own from its record; undefined when it cannot end it any more. */
+  bindLease?: (record: LeaseRecord, mount: Mount) => Lease | undefined
+  /** What counts when a token of its logins is renewed. */
+  limitsOf?: (entry: TokenEntry, mount: Mount) => RenewalLimits
 }
 
 /** Both kinds of write by one handler. */

@@ -12,10 +12,14 @@ export class VaultRefusal extends PermanentError {
   }
 }
 
+/** A status without a text. */
+export const bareRefusal = (status: number) => new VaultRefusal(status)
 /** 400 with the text. */
 export const badRequest = (text: string) => new VaultRefusal(400, text)
 /** 404 with an empty list: what was asked for does not exist. */
 export const nothingThere = () => new VaultRefusal(404)
+/** 503: nothing but its status answers until it is unsealed. */
+export const vaultIsSealed = () => new VaultRefusal(503, 'Vault is sealed')
 /** 403 before any policy was judged: no token, or none that is valid. */
 export const invalidToken = () => new VaultRefusal(403, 'permission denied')
 /** 403 by policy, in the words of go-multierror. */

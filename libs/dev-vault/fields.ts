@@ -21,15 +21,15 @@ export class Fields {
     if (!this.has(name)) return fallback
     const value = this.all.get(name)
     if (typeof value === 'string') return value
-    if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-    throw wrongType(name, 'string')
+    return weakString(name, value)
   }
 
   boolean(name: string, fallback = false): boolean {
     if (!this.has(name)) return fallback
     const value = this.all.get(name)
     if (typeof value === 'boolean') return value
-    const parsed = parseBoolean(String(value))
+    const isScalar = typeof value === 'string' || typeof value === 'number'
+    const parsed = isScalar ? parseBoolean(String(value)) : undefined
     if (parsed === undefined) throw wrongType(name, 'bool')
     return parsed
   }
@@ -44,10 +44,16 @@ export class Fields {
 
   /** A duration in milliseconds. */
   durationMs(name: string, fallback = 0): number {
+    const ms = this.signedDurationMs(name, fallback)
+    if (ms < 0) throw badRequest(`${name} must be positive`)
+    return ms
+  }
+
+  /** A duration that may be below zero, in milliseconds. */
+  signedDurationMs(name: string, fallback = 0): number {
     if (!this.has(name)) return fallback
     const ms = parseVaultDuration(this.all.get(name))
     if (ms === undefined || !Number.isSafeInteger(Math.trunc(ms))) throw wrongType(name, 'duration')
-    if (ms < 0) throw badRequest(`${name} must be positive`)
     return ms
   }
 
@@ -56,13 +62,14 @@ export class Fields {
     if (!this.has(name)) return []
     const value = this.all.get(name)
     if (typeof value === 'string') return cutAtCommas(value)
+    if (typeof value === 'number') return [String(value)]
     if (!Array.isArray(value) || !value.every((item) => ['string', 'number'].includes(typeof item)))
       throw wrongType(name, 'slice')
     return value.map(String)
   }
 
-  /** SQL statements: a list, or one string that is one statement. */
-  statements(name: string): string[] {
+  /** A list of strings, or one string as it is. */
+  strings(name: string): string[] {
     const value = this.all.get(name)
     return typeof value === 'string' ? (value === '' ? [] : [value]) : this.list(name)
   }
@@ -82,8 +89,17 @@ export class Fields {
       typeof value === 'string'
         ? cutAtCommas(value).map((pair) => cutAtEquals(name, pair))
         : Object.entries(this.object(name) ?? {})
-    return Object.fromEntries(pairs.map(([key, item]) => [key, String(item)]))
+    return Object.fromEntries(pairs.map(([key, item]) => [key, weakString(name, item)]))
   }
+}
+
+/** Go's weak decoding: numbers as they are, booleans as 1 and 0, null as nothing. */
+function weakString(name: string, value: unknown): string {
+  if (typeof value === 'string') return value
+  if (typeof value === 'number') return String(value)
+  if (typeof value === 'boolean') return value ? '1' : '0'
+  if (value === null) return ''
+  throw wrongType(name, 'string')
 }
 
 /** What Go's ParseBool reads; undefined when it is none. */

@@ -1,8 +1,8 @@
 import { messageOf, type Clock, type Log } from '#lib/runtime'
 import { Deadlines } from './deadlines.ts'
 
-/** A right that ends by itself: a token's own life, or a secret's. Times are milliseconds since the epoch. */
-export interface Lease {
+/** What is kept of a lease. Times are milliseconds since the epoch. */
+export interface LeaseRecord {
   id: string
   /** The path that it was asked at. */
   path: string
@@ -11,8 +11,16 @@ export interface Lease {
   owner: string
   issuedAt: number
   expiresAt: number
+  /** It is never extended beyond this. */
+  notAfter?: number
   renewedAt?: number
   renewable: boolean
+  /** What its engine needs to end it. */
+  internal?: unknown
+}
+
+/** A right that ends by itself: a token's own life, or a secret's. */
+export interface Lease extends LeaseRecord {
   /** Gives the new time to live; absent where renewal is not possible here. */
   renew?: (incrementMs: number) => Promise<number>
   revoke: () => Promise<void>
@@ -30,9 +38,12 @@ export class LeaseStore implements AsyncDisposable {
   readonly #log: Log
   readonly #leases = new Map<string, Lease>()
   readonly #byOwner = new Map<string, Set<string>>()
-  readonly #ending = new Set<Promise<void>>()
+  readonly #ending = new Map<Lease, Promise<void>>()
+  #onChange = () => {}
+  #keepsSecrets = false
   readonly #stop = new AbortController()
   readonly #deadlines: Deadlines
+  #isPaused = false
 
   constructor(options: { clock: Clock; log: Log }) {
     this.#clock = options.clock
@@ -41,6 +52,7 @@ export class LeaseStore implements AsyncDisposable {
   }
 
   add(lease: Lease): void {
+    if (lease.notAfter !== undefined) lease.expiresAt = Math.min(lease.expiresAt, lease.notAfter)
     this.#leases.set(lease.id, lease)
     const owned = this.#byOwner.get(lease.owner) ?? new Set()
     this.#byOwner.set(lease.owner, owned.add(lease.id))
@@ -53,11 +65,13 @@ export class LeaseStore implements AsyncDisposable {
     return lease && lease.expiresAt > this.#clock.now() ? lease : undefined
   }
 
-  extend(lease: Lease, ttlMs: number): void {
+  /** @returns the time to live that it has now */
+  extend(lease: Lease, ttlMs: number): number {
     const now = this.#clock.now()
-    lease.expiresAt = now + ttlMs
+    lease.expiresAt = Math.min(now + ttlMs, lease.notAfter ?? Number.POSITIVE_INFINITY)
     lease.renewedAt = now
     this.#deadlines.expect(lease.expiresAt)
+    return lease.expiresAt - now
   }
 
   /** Revokes now. A failure leaves the lease where it was. */
@@ -70,8 +84,12 @@ export class LeaseStore implements AsyncDisposable {
   revokeLazily(lease: Lease): void {
     if (!this.#leases.has(lease.id)) return
     this.#forget(lease)
-    const ending = this.#revokeWithRetries(lease).finally(() => this.#ending.delete(ending))
-    this.#ending.add(ending)
+    const ending = this.#revokeWithRetries(lease).then((isOver) => {
+      if (!isOver) return
+      this.#ending.delete(lease)
+      this.#onChange()
+    })
+    this.#ending.set(lease, ending)
   }
 
   /** Ends everything that a token holds. */
@@ -90,20 +108,62 @@ export class LeaseStore implements AsyncDisposable {
     return [...this.#leases.values()].filter((lease) => lease.id.startsWith(prefix) && lease.expiresAt > now)
   }
 
-  /** Resolves when no revocation is under way. Tests wait for it. */
-  async settled(): Promise<void> {
-    while (this.#ending.size > 0) await Promise.all(this.#ending)
+  /** Lets nothing expire until `resume`: a sealed Vault does nothing. */
+  pause(): void {
+    this.#isPaused = true
   }
 
-  /** Revokes every secret that is left, each once: nothing else would, since the table is in memory alone. */
+  /** What is overdue ends now. */
+  resume(): void {
+    this.#isPaused = false
+    this.#deadlines.expect(this.#clock.now())
+  }
+
+  /** Resolves when no revocation is under way. Tests wait for it. */
+  async settled(): Promise<void> {
+    const seen = new Set<Promise<void>>()
+    for (let left = [...this.#ending.values()]; left.length > 0;) {
+      for (const ending of left) seen.add(ending)
+      await Promise.all(left)
+      left = [...this.#ending.values()].filter((ending) => !seen.has(ending))
+    }
+  }
+
+  /** All that is not over, revocations that have not succeeded yet included: those are due at once. */
+  save(): LeaseRecord[] {
+    const ending = [...this.#ending.keys()].map((lease) => ({ ...recordOf(lease), expiresAt: 0 }))
+    return [...this.#leases.values()].map(recordOf).concat(ending)
+  }
+
+  /** Takes back what was saved; from then on a secret outlives the end of this process. */
+  load(records: readonly LeaseRecord[], bind: (record: LeaseRecord) => Lease | undefined): void {
+    for (const record of records) {
+      const lease = bind(record)
+      if (lease) this.add(lease)
+    }
+  }
+
+  /** Secrets that are left at the end are kept, since a store has them, instead of being revoked. */
+  keepSecrets(): void {
+    this.#keepsSecrets = true
+  }
+
+  /** Calls back after what happens by itself, not by a request. */
+  whenChanged(onChange: () => void): void {
+    this.#onChange = onChange
+  }
+
+  /** Revokes every secret that is left, each once, unless a store has them: nothing else would. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#deadlines[Symbol.asyncDispose]()
-    for (const lease of this.#leases.values()) if (lease.kind === 'secret') this.revokeLazily(lease)
+    if (!this.#keepsSecrets)
+      for (const lease of this.#leases.values()) if (lease.kind === 'secret') this.revokeLazily(lease)
     this.#stop.abort()
     await this.settled()
   }
 
   #expire(now: number): number | undefined {
+    if (this.#isPaused) return undefined
     let next: number | undefined
     for (const lease of this.#leases.values()) {
       if (lease.expiresAt <= now) this.revokeLazily(lease)
@@ -119,10 +179,12 @@ export class LeaseStore implements AsyncDisposable {
     if (owned?.size === 0) this.#byOwner.delete(lease.owner)
   }
 
-  async #revokeWithRetries(lease: Lease): Promise<void> {
+  /** @returns false when the end of the process came first */
+  async #revokeWithRetries(lease: Lease): Promise<boolean> {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       try {
-        return await lease.revoke()
+        await lease.revoke()
+        return true
       } catch (error) {
         this.#log.warn({ leasePath: lease.path, attempt, error: messageOf(error) }, 'lease not revoked')
       }
@@ -131,8 +193,13 @@ export class LeaseStore implements AsyncDisposable {
         () => false,
         () => true,
       )
-      if (stopped) return
+      if (stopped) return false
     }
     this.#log.error({ leasePath: lease.path }, 'lease is irrevocable')
+    return true
   }
+}
+
+function recordOf({ renew: _renew, revoke: _revoke, ...record }: Lease): LeaseRecord {
+  return record
 }

@@ -1,5 +1,5 @@
 import { VaultRefusal } from './errors.ts'
-import type { Engine, Route } from './engine.ts'
+import type { Engine, Operation, Route } from './engine.ts'
 import { badRequest } from './errors.ts'
 import { randomBase62 } from './ids.ts'
 import { randomUUID } from 'node:crypto'
@@ -33,7 +33,7 @@ export class Router {
 
   /** @throws VaultRefusal 400 when the place overlaps with a mount */
   mount(options: Pick<Mount, 'path' | 'engine'> & Partial<Mount>): Mount {
-    this.#refuseOverlap(options.path)
+    this.refuseOverlap(options.path)
     const mount: Mount = {
       accessor: `${options.engine.type}_${randomBase62(8).toLowerCase()}`,
       uuid: randomUUID(),
@@ -63,16 +63,23 @@ export class Router {
     return this.#find(path)?.mount
   }
 
-  /** The route of a path without a slash at its end; undefined when its engine has none. */
-  match(path: string): RouteMatch | undefined {
+  /**
+   * The route of a path without a slash at its end: the first that fits and knows the operation, else the first that
+   * fits; undefined when its engine has none.
+   */
+  match(path: string, operation: Operation): RouteMatch | undefined {
     const found = this.#find(path)
     if (!found) return undefined
     const rest = path.slice(found.mount.path.length)
+    let first: RouteMatch | undefined
     for (const { route, expression } of found.routes) {
       const groups = expression.exec(rest)
-      if (groups) return { mount: found.mount, route, params: { ...groups.groups } }
+      if (!groups || (first && route.isFallback)) continue
+      const match = { mount: found.mount, route, params: { ...groups.groups } }
+      if (route.on[operation]) return match
+      first ??= match
     }
-    return undefined
+    return first
   }
 
   #find(path: string): Compiled | undefined {
@@ -84,10 +91,11 @@ export class Router {
     return undefined
   }
 
-  #refuseOverlap(path: string): void {
+  /** @throws VaultRefusal 400; an auth method's place is told without `auth/` */
+  refuseOverlap(path: string): void {
     for (const known of this.#mounts.keys())
       if (known.startsWith(path) || path.startsWith(known))
-        throw badRequest(`path is already in use at ${known}`)
+        throw badRequest(`path is already in use at ${known.replace(/^auth\//, '')}`)
   }
 }
 

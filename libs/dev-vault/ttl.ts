@@ -2,7 +2,7 @@ import { goDuration } from './durations.ts'
 import { badRequest } from './errors.ts'
 
 /** The system's default and maximum, 32 days. */
-const SYSTEM_TTL_MS = 768 * 3_600_000
+export const SYSTEM_TTL_MS = 768 * 3_600_000
 
 export interface TtlRequest {
   now: number

@@ -52,7 +52,14 @@ export class Wrapping {
     return [
       { pattern: 'wrapping/wrap', on: write((request) => wrapAnything(request)) },
       { pattern: 'wrapping/unwrap', on: write((request) => this.#unwrap(request)) },
-      { pattern: 'wrapping/lookup', open: true, on: write((request) => this.#lookup(request)) },
+      {
+        pattern: 'wrapping/lookup',
+        open: true,
+        on: {
+          read: (request) => this.#lookup(request),
+          ...write((request) => this.#lookup(request)),
+        },
+      },
     ]
   }
 

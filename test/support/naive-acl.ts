@@ -1,10 +1,30 @@
+import type { AccessRequest } from '../../libs/dev-vault/acl/acl.ts'
 import type { PolicyRule } from '../../libs/dev-vault/acl/policy.ts'
 
 /**
- * A second, naive statement of the rules of priority, to compare the real one with: every rule is turned into a regular
- * expression, all that match are ranked, the first one decides. Slow on purpose, shares no code.
+ * A second, naive statement of how policies judge, to compare the real one with: every rule is turned into a regular
+ * expression, all that match are ranked, those of the first pattern decide together. Slow on purpose, shares no code.
  */
 export function naiveCapabilities(rules: PolicyRule[], path: string, isList: boolean): string[] {
+  const all = new Set(deciding(rules, path, isList).flatMap((rule) => [...rule.capabilities]))
+  return all.has('deny') ? ['deny'] : [...all].toSorted()
+}
+
+/** True when the request may go on. */
+export function naiveAllows(rules: PolicyRule[], request: AccessRequest): boolean {
+  const { operation, path, data } = request
+  const counting = deciding(rules, path, operation === 'list')
+  const granted = new Set<string>(counting.flatMap((rule) => [...rule.capabilities]))
+  if (granted.has('deny') || !granted.has(operation)) return false
+  if (request.sudo && !granted.has('sudo')) return false
+  if (!wrapPasses(counting, request.wrapTtlMs)) return false
+  if (operation === 'list' || operation === 'delete') return true
+  const required = counting.flatMap((rule) => rule.required)
+  if (!required.every((name) => data.has(name.toLowerCase()))) return false
+  return [...data].every(([name, value]) => parameterPasses(counting, name.toLowerCase(), value))
+}
+
+function deciding(rules: PolicyRule[], path: string, isList: boolean): PolicyRule[] {
   const attempts = isList && path.endsWith('/') ? [path, path.slice(0, -1)] : [path]
   for (const isExact of [true, false])
     for (const attempt of attempts) {
@@ -13,12 +33,15 @@ export function naiveCapabilities(rules: PolicyRule[], path: string, isList: boo
       )
       if (fitting.length === 0) continue
       const pattern = fitting.map((rule) => rule.path).toSorted(compare)[0]
-      return union(fitting.filter((rule) => rule.path === pattern))
+      return fitting.filter((rule) => rule.path === pattern)
     }
   return []
 }
 
-const isExactRule = ({ path }: PolicyRule) => !path.endsWith('*') && !path.split('/').includes('+')
+/** A later segment that begins with a plus makes a pattern one with wildcards, also where it is more than the plus. */
+const hasWildcard = (pattern: string) =>
+  pattern.split('/').some((segment, index) => (index > 0 ? segment.startsWith('+') : segment === '+'))
+const isExactRule = ({ path }: PolicyRule) => !path.endsWith('*') && !hasWildcard(path)
 
 function expression(pattern: string): RegExp {
   const isGlob = pattern.endsWith('*')
@@ -42,13 +65,39 @@ function compare(left: string, right: string): number {
   )
 }
 
-function firstWild(pattern: string): number {
-  const at = `/${pattern}/`.search(/\/\+\//)
-  return at >= 0 ? at : pattern.length - 1
-}
+/** The first plus counts, a literal one too, as in Vault; without wildcards it is the star. */
+const firstWild = (pattern: string) => (hasWildcard(pattern) ? pattern.indexOf('+') : pattern.length - 1)
 const plusses = (pattern: string) => pattern.split('/').filter((segment) => segment === '+').length
 
-function union(rules: PolicyRule[]): string[] {
-  const all = new Set(rules.flatMap((rule) => [...rule.capabilities]))
-  return all.has('deny') ? ['deny'] : [...all].toSorted()
+function wrapPasses(rules: PolicyRule[], ttlMs: number | undefined): boolean {
+  const limits = (of: (rule: PolicyRule) => number) => rules.map(of).filter((ms) => ms > 0)
+  const [least, most] = [limits((rule) => rule.minWrapMs), limits((rule) => rule.maxWrapMs)]
+  if (least.length === 0 && most.length === 0) return true
+  if (ttlMs === undefined) return false
+  return (
+    (least.length === 0 || ttlMs >= Math.min(...least)) && (most.length === 0 || ttlMs <= Math.min(...most))
+  )
+}
+
+function parameterPasses(rules: PolicyRule[], name: string, value: unknown): boolean {
+  if (rules.some((rule) => rule.denied.has('*'))) return false
+  const denied = rules.flatMap((rule) => (rule.denied.has(name) ? [rule.denied.get(name)!] : []))
+  if (denied.some((values) => holds(values, value))) return false
+  const names = new Set(rules.flatMap((rule) => [...rule.allowed.keys()]))
+  if (names.size === 0 || (names.size === 1 && names.has('*'))) return true
+  const allowed = rules.flatMap((rule) => (rule.allowed.has(name) ? [rule.allowed.get(name)!] : []))
+  return allowed.length === 0 ? names.has('*') : allowed.some((values) => holds(values, value))
+}
+
+function holds(values: unknown[], value: unknown): boolean {
+  if (values.length === 0) return true
+  return values.some((known) => {
+    if (typeof known !== 'string' || typeof value !== 'string') return known === value
+    const inner = known.replaceAll('*', '')
+    const [open, close] = [known.startsWith('*'), known.length > 1 && known.endsWith('*')]
+    const at = open && close ? value.indexOf(inner) : open ? value.length - inner.length : 0
+    if (open && close) return at >= 0
+    if (open) return value.endsWith(inner)
+    return close ? value.startsWith(inner) : value === known
+  })
 }

@@ -23,6 +23,8 @@ export interface VaultTarget extends AsyncDisposable {
   isReal: boolean
   root: VaultCall
   rootToken: string
+  /** What unseals it again: of a real server those in TB_VAULT_UNSEAL_KEYS, with commas between; without them none. */
+  unsealKeys: string[]
   as(token: string): VaultCall
   /** A name that nothing else uses. */
   unique(label: string): string
@@ -31,19 +33,39 @@ export interface VaultTarget extends AsyncDisposable {
 /** The server under test: the one at TB_VAULT_ADDR (root token in TB_VAULT_TOKEN), else a dev Vault. */
 export async function openVaultTarget(options: Partial<DevVaultOptions> = {}): Promise<VaultTarget> {
   const address = process.env['TB_VAULT_ADDR']
-  if (address) return targetAt(address.replace(/\/$/, ''), process.env['TB_VAULT_TOKEN'] ?? '')
+  if (address)
+    return targetAt(address, {
+      rootToken: process.env['TB_VAULT_TOKEN'] ?? '',
+      unsealKeys: process.env['TB_VAULT_UNSEAL_KEYS']?.split(',') ?? [],
+    })
   const rootToken = `root-${randomBytes(16).toString('hex')}`
   const vault = await DevVault.open({ clock: systemClock, rootToken, log: silentLog, ...options })
-  return targetAt(vault.address, rootToken, vault)
+  return targetAt(vault.address, { rootToken, unsealKeys: [vault.unsealKey!], vault })
 }
 
-function targetAt(address: string, rootToken: string, vault?: DevVault): VaultTarget {
+/** A server that was never initialised: the one at TB_VAULT_FRESH_ADDR, which can be used once, else a dev Vault. */
+export async function openFreshTarget(): Promise<VaultTarget> {
+  const address = process.env['TB_VAULT_FRESH_ADDR']
+  if (address) return targetAt(address, { rootToken: '', unsealKeys: [] })
+  const vault = await DevVault.open({ clock: systemClock, log: silentLog })
+  return targetAt(vault.address, { rootToken: '', unsealKeys: [], vault })
+}
+
+interface Known {
+  rootToken: string
+  unsealKeys: string[]
+  vault?: DevVault
+}
+
+function targetAt(given: string, { rootToken, unsealKeys, vault }: Known): VaultTarget {
+  const address = given.replace(/\/$/, '')
   const as = (token: string) => callAt(address, token)
   return {
     address,
     isReal: vault === undefined,
     root: as(rootToken),
     rootToken,
+    unsealKeys,
     as,
     unique: (label) => `tbc-${label}-${randomBytes(4).toString('hex')}`,
     async [Symbol.asyncDispose]() {
@@ -52,7 +74,8 @@ function targetAt(address: string, rootToken: string, vault?: DevVault): VaultTa
   }
 }
 
-function callAt(address: string, token: string): VaultCall {
+/** Calls of a server as one token. */
+export function callAt(address: string, token: string): VaultCall {
   return async (method, path, body, headers = {}) => {
     const response = await fetch(`${address}/v1/${path}`, {
       method,

@@ -38,12 +38,18 @@ export class Acl {
 
   /** True when the request may go on. */
   allows(request: AccessRequest): boolean {
-    if (this.#root) return true
+    return this.judge(request).allowed
+  }
+
+  /** Whether the request may go on, and which policies grant what it needs. */
+  judge(request: AccessRequest): { allowed: boolean; granting: readonly string[] } {
+    if (this.#root) return { allowed: true, granting: ['root'] }
     const found = this.#lookup(request.operation, request.path)
     const needed = NEEDED[request.operation]
-    if (!found || !needed || !found.capabilities.has(needed)) return false
-    if (request.sudo && !found.capabilities.has('sudo')) return false
-    return wrapTtlPasses(found, request.wrapTtlMs) && parametersPass(found, request)
+    if (!found || !needed || !found.capabilities.has(needed)) return DENIED
+    if (request.sudo && !found.capabilities.has('sudo')) return DENIED
+    if (!wrapTtlPasses(found, request.wrapTtlMs) || !parametersPass(found, request)) return DENIED
+    return { allowed: true, granting: [...(found.granting.get(needed) ?? [])] }
   }
 
   /** True when the path is granted with `sudo`. */
@@ -94,6 +100,8 @@ export class Acl {
     return undefined
   }
 }
+
+const DENIED = { allowed: false, granting: [] }
 
 interface Candidate {
   pattern: string

@@ -3,6 +3,8 @@ import type { Capability, ParameterRules, PolicyRule } from './policy.ts'
 /** What all policies of a token together say about one pattern. */
 export interface Permissions {
   capabilities: Set<Capability>
+  /** The names of the policies that grant each. */
+  granting: Map<Capability, Set<string>>
   allowed: ParameterRules
   denied: ParameterRules
   required: Set<string>
@@ -14,6 +16,7 @@ export interface Permissions {
 export function permissionsOf(rule: PolicyRule): Permissions {
   return {
     capabilities: new Set(rule.capabilities),
+    granting: grantingOf(rule),
     allowed: new Map(rule.allowed),
     denied: new Map(rule.denied),
     required: new Set(rule.required),
@@ -30,12 +33,17 @@ export function mergeInto(known: Permissions, rule: PolicyRule): void {
     return
   }
   for (const capability of rule.capabilities) known.capabilities.add(capability)
+  for (const [capability, names] of grantingOf(rule))
+    known.granting.set(capability, new Set([...(known.granting.get(capability) ?? []), ...names]))
   for (const name of rule.required) known.required.add(name)
   known.minWrapMs = smallerSet(known.minWrapMs, rule.minWrapMs)
   known.maxWrapMs = smallerSet(known.maxWrapMs, rule.maxWrapMs)
   mergeParameters(known.allowed, rule.allowed)
   mergeParameters(known.denied, rule.denied)
 }
+
+const grantingOf = ({ capabilities, policy }: PolicyRule) =>
+  new Map([...capabilities].map((capability) => [capability, new Set(policy === undefined ? [] : [policy])]))
 
 /** An empty list stands for every value, so it wins over any other. */
 function mergeParameters(known: ParameterRules, added: ParameterRules): void {

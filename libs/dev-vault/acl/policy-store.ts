@@ -45,6 +45,14 @@ export class PolicyStore {
       .concat('root')
   }
 
+  save(): [string, string][] {
+    return [...this.#policies].map(([name, { text }]) => [name, text])
+  }
+
+  load(policies: readonly [string, string][]): void {
+    for (const [name, text] of policies) if (!NOT_ASSIGNABLE.includes(name)) this.put(name, text)
+  }
+
   /** @throws VaultRefusal 400 when the text is no policy, or the name is reserved */
   put(name: string, text: string): void {
     if (name === 'root' || NOT_ASSIGNABLE.includes(name)) throw badRequest(`cannot update "${name}" policy`)
@@ -65,7 +73,9 @@ export class PolicyStore {
     const known = this.#acls.get(key)
     if (known) return known
     const acl = new Acl(
-      names.flatMap((name) => this.#policies.get(name)?.rules ?? []),
+      names.flatMap((policy) =>
+        (this.#policies.get(policy)?.rules ?? []).map((rule) => ({ ...rule, policy })),
+      ),
       { root: names.includes('root') },
     )
     if (this.#acls.size > 10_000) this.#acls.clear()

@@ -24,6 +24,8 @@ export type ParameterRules = Map<string, unknown[]>
 /** One `path` block. `path` is the pattern as written, without a leading slash. */
 export interface PolicyRule {
   path: string
+  /** The name of the policy that it stands in. */
+  policy?: string
   capabilities: Set<Capability>
   allowed: ParameterRules
   denied: ParameterRules

@@ -1,17 +1,24 @@
 import { type Clock, hashCredential, isSameHash } from '#lib/runtime'
 import { write, type Engine, type EngineRequest, type Reply, type Route } from '../engine.ts'
-import { badRequest, nothingThere, VaultRefusal } from '../errors.ts'
+import { isWithin } from '../cidr.ts'
+import { badRequest, invalidToken, nothingThere, VaultRefusal } from '../errors.ts'
+import type { Fields } from '../fields.ts'
+import type { Mount } from '../router.ts'
+import type { RenewalLimits, TokenEntry } from '../tokens/token-entry.ts'
 import type { TokenStore } from '../tokens/token-store.ts'
-import { appRoleFrom, describeAppRole, type AppRole } from './approle-role.ts'
-import { loginReply } from './login.ts'
 import {
-  describeSecretId,
-  findSecretId,
-  findSecretIdAccessor,
-  issueSecretId,
-  spendSecretId,
-  type SecretId,
-} from './secret-ids.ts'
+  appRoleFrom,
+  describeAppRole,
+  refuseContradictions,
+  refuseLongTtl,
+  refuseUnbound,
+  type AppRole,
+} from './approle-role.ts'
+import { Lockout } from './lockout.ts'
+import { appRoleLimits, loginReply } from './login.ts'
+import { roleFieldRoutes } from './role-field-routes.ts'
+import { secretIdRoutes } from './secret-id-routes.ts'
+import { findSecretId, spendSecretId, tidySecretIds, type SecretId } from './secret-ids.ts'
 
 /** `auth/<name>/` of type approle: a role id and a secret id make a token. */
 export class AppRoleEngine implements Engine {
@@ -20,15 +27,42 @@ export class AppRoleEngine implements Engine {
   readonly #clock: Clock
   readonly #tokens: TokenStore
   readonly #roles = new Map<string, AppRole>()
+  readonly #lockout: Lockout
 
   constructor(options: { clock: Clock; tokens: TokenStore }) {
     this.#clock = options.clock
     this.#tokens = options.tokens
+    this.#lockout = new Lockout(options.clock)
     this.routes = [
       { pattern: 'login', open: true, on: write((request) => this.#login(request)) },
       ...this.#roleRoutes(),
-      ...this.#secretIdRoutes(),
+      ...secretIdRoutes({
+        clock: options.clock,
+        roleOf: ({ params }) => this.#roles.get(roleKey(params['name']!)),
+      }),
+      ...roleFieldRoutes({
+        known: ({ params }) => this.#roles.has(roleKey(params['name']!)),
+        role: (request) => this.#role(request),
+        change: (request, fields) => this.#change(this.#role(request).name, fields, refuseLongTtl),
+      }),
+      { pattern: 'tidy/secret-id', on: write(() => this.#tidy()) },
     ]
+  }
+
+  /** @throws VaultRefusal 400 when the role is gone */
+  limitsOf({ meta }: TokenEntry, mount: Mount): RenewalLimits {
+    const name = meta?.['role_name'] ?? ''
+    const role = this.#roles.get(roleKey(name))
+    if (!role) throw badRequest(`role "${name}" does not exist during renewal`)
+    return appRoleLimits(role, mount)
+  }
+
+  save(): AppRole[] {
+    return [...this.#roles.values()]
+  }
+
+  load(roles: readonly AppRole[]): void {
+    for (const role of roles) this.#roles.set(role.name, role)
   }
 
   #roleRoutes(): Route[] {
@@ -52,51 +86,37 @@ export class AppRoleEngine implements Engine {
     ]
   }
 
-  #secretIdRoutes(): Route[] {
-    const issue = (request: EngineRequest) => issueSecretId(this.#clock, this.#role(request), request)
-    return [
-      {
-        pattern: 'role/:name/secret-id',
-        on: { ...write(issue), list: (request) => this.#listSecretIds(request) },
-      },
-      { pattern: 'role/:name/secret-id/lookup', on: write((request) => this.#lookup(request)) },
-      { pattern: 'role/:name/secret-id/destroy', on: write((request) => this.#destroy(request)) },
-      {
-        pattern: 'role/:name/secret-id-accessor/lookup',
-        on: write((request) => ({ data: describeSecretId(this.#byAccessor(request)) })),
-      },
-      {
-        pattern: 'role/:name/secret-id-accessor/destroy',
-        on: write((request) => {
-          this.#role(request).secretIds.delete(this.#byAccessor(request).hash)
-          return undefined
-        }),
-      },
-    ]
-  }
-
-  #login({ path, fields }: EngineRequest): Reply {
-    const roleId = fields.string('role_id')
+  #login(request: EngineRequest): Reply {
+    const roleId = request.fields.string('role_id').trim()
     if (!roleId) throw badRequest('missing role_id')
+    if (this.#lockout.isLocked(roleId)) throw invalidToken()
     const wanted = hashCredential(roleId)
     const role = [...this.#roles.values()].find((known) => isSameHash(hashCredential(known.roleId), wanted))
     if (!role) throw badRequest('invalid role or secret ID')
-    const metadata: Record<string, string> = { role_name: role.name }
-    if (role.bindSecretId) {
-      if (!fields.string('secret_id')) throw badRequest('missing secret_id')
-      const secretId = findSecretId(this.#clock, role, fields.string('secret_id'))
-      if (!secretId) throw badRequest('invalid role or secret ID')
-      spendSecretId(role, secretId)
-      Object.assign(metadata, secretId.metadata, { role_name: role.name })
-    }
+    const secretId = role.bindSecretId ? this.#spend(role, request) : undefined
+    refuseOtherSource('the role', request.remoteAddress, role.secretIdCidrs)
+    this.#lockout.forget(roleId)
     return loginReply({
       clock: this.#clock,
       tokens: this.#tokens,
       role,
-      metadata,
-      path,
-      current: () => this.#roles.get(roleKey(role.name)),
+      secretId,
+      request,
     })
+  }
+
+  /** A use counts even where the source address is refused, as in Vault. */
+  #spend(role: AppRole, { fields, remoteAddress }: EngineRequest): SecretId {
+    const secret = fields.string('secret_id').trim()
+    if (!secret) throw badRequest('missing secret_id')
+    const secretId = findSecretId(this.#clock, role, secret)
+    if (!secretId) {
+      this.#lockout.countFailure(role.roleId)
+      throw badRequest('invalid role or secret ID')
+    }
+    spendSecretId(role, secretId)
+    refuseOtherSource('the secret ID', remoteAddress, secretId.cidrs)
+    return secretId
   }
 
   #role({ params }: EngineRequest): AppRole {
@@ -111,10 +131,20 @@ export class AppRoleEngine implements Engine {
   }
 
   #write({ params, fields }: EngineRequest): undefined {
-    const name = params['name']!
+    this.#change(params['name']!, fields, refuseContradictions)
+  }
+
+  #change(name: string, fields: Fields, refuse: (role: AppRole, fields: Fields) => void): undefined {
     const role = appRoleFrom(roleKey(name), fields, this.#roles.get(roleKey(name)))
+    refuse(role, fields)
+    refuseUnbound(role)
     this.#refuseTakenRoleId(role.roleId, role.name)
     this.#roles.set(roleKey(name), role)
+  }
+
+  #tidy(): Reply {
+    for (const role of this.#roles.values()) tidySecretIds(this.#clock, role)
+    return { status: 202, warnings: ['Tidy operation successfully started.'] }
   }
 
   #setRoleId(request: EngineRequest): undefined {
@@ -130,35 +160,11 @@ export class AppRoleEngine implements Engine {
       if (other.roleId === roleId && other.name !== name)
         throw new VaultRefusal(500, 'role_id already in use')
   }
+}
 
-  #listSecretIds(request: EngineRequest): Reply {
-    const accessors = [...this.#role(request).secretIds.values()].map(({ accessor }) => accessor)
-    if (accessors.length === 0) throw nothingThere()
-    return { data: { keys: accessors } }
-  }
-
-  #lookup(request: EngineRequest): Reply | undefined {
-    const secret = request.fields.string('secret_id')
-    if (!secret) throw badRequest('missing secret_id')
-    const found = findSecretId(this.#clock, this.#role(request), secret)
-    return found && { data: describeSecretId(found) }
-  }
-
-  #destroy(request: EngineRequest): undefined {
-    const secret = request.fields.string('secret_id')
-    if (!secret) throw badRequest('missing secret_id')
-    const role = this.#role(request)
-    const found = findSecretId(this.#clock, role, secret)
-    if (found) role.secretIds.delete(found.hash)
-  }
-
-  #byAccessor(request: EngineRequest): SecretId {
-    const accessor = request.fields.string('secret_id_accessor')
-    if (!accessor) throw badRequest('missing secret_id_accessor')
-    const found = findSecretIdAccessor(this.#clock, this.#role(request), accessor)
-    if (!found) throw new VaultRefusal(404, 'failed to find accessor entry for secret_id_accessor')
-    return found
-  }
+function refuseOtherSource(whose: string, address: string, blocks: string[]): void {
+  if (isWithin(address, blocks)) return
+  throw badRequest(`source address "${address}" unauthorized through CIDR restrictions on ${whose}`)
 }
 
 /** Role names do not tell upper from lower case. */

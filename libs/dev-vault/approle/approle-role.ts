@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { inSeconds } from '../durations.ts'
-import { badRequest } from '../errors.ts'
+import { addressesIn, cidrsIn } from '../cidr.ts'
+import { badRequest, oneError, VaultRefusal } from '../errors.ts'
 import type { Fields } from '../fields.ts'
 import { sanitize } from '../tokens/token-policies.ts'
+import { batchContradiction, methodTokenType, type TokenType } from '../tokens/token-type.ts'
 import type { SecretId } from './secret-ids.ts'
 
 /** One AppRole. Times in milliseconds, 0 for none. */
@@ -19,6 +21,10 @@ export interface AppRole {
   explicitMaxMs: number
   numUses: number
   noDefaultPolicy: boolean
+  tokenType: TokenType
+  /** Where logins with a secret id, and uses of a token, may come from; empty is from everywhere. */
+  secretIdCidrs: string[]
+  tokenCidrs: string[]
   /** By the hash of the secret id. */
   secretIds: Map<string, SecretId>
 }
@@ -38,10 +44,25 @@ export function appRoleFrom(name: string, fields: Fields, before: AppRole | unde
     explicitMaxMs: fields.durationMs('token_explicit_max_ttl', before?.explicitMaxMs),
     numUses: fields.integer('token_num_uses', before?.numUses),
     noDefaultPolicy: fields.boolean('token_no_default_policy', before?.noDefaultPolicy),
+    tokenType: methodTokenType(fields, before?.tokenType ?? 'default'),
+    secretIdCidrs: cidrsIn(
+      fields,
+      fields.has('secret_id_bound_cidrs') ? 'secret_id_bound_cidrs' : 'bound_cidr_list',
+      before?.secretIdCidrs,
+    ),
+    tokenCidrs: addressesIn(fields, 'token_bound_cidrs', before?.tokenCidrs),
     secretIds: before?.secretIds ?? new Map(),
   }
-  refuseContradictions(role, fields)
+  if (role.roleId === '') throw badRequest('invalid role_id supplied, or failed to generate a role_id')
+  if (role.secretIdUses < 0) throw badRequest('secret_id_num_uses cannot be negative')
+  if (role.numUses < 0) throw badRequest('token_num_uses cannot be negative')
   return role
+}
+
+/** A role id alone must not be enough for everyone. @throws VaultRefusal 500, as in Vault */
+export function refuseUnbound({ bindSecretId, secretIdCidrs, tokenCidrs }: AppRole): void {
+  if (bindSecretId || secretIdCidrs.length > 0 || tokenCidrs.length > 0) return
+  throw new VaultRefusal(500, oneError('at least one constraint should be enabled on the role'))
 }
 
 /** What a read of the role answers. */
@@ -49,10 +70,10 @@ export function describeAppRole(role: AppRole): Record<string, unknown> {
   return {
     bind_secret_id: role.bindSecretId,
     local_secret_ids: false,
-    secret_id_bound_cidrs: null,
+    secret_id_bound_cidrs: role.secretIdCidrs.length > 0 ? role.secretIdCidrs : null,
     secret_id_num_uses: role.secretIdUses,
     secret_id_ttl: inSeconds(role.secretIdTtlMs),
-    token_bound_cidrs: [],
+    token_bound_cidrs: role.tokenCidrs,
     token_explicit_max_ttl: inSeconds(role.explicitMaxMs),
     token_max_ttl: inSeconds(role.maxTtlMs),
     token_no_default_policy: role.noDefaultPolicy,
@@ -60,7 +81,7 @@ export function describeAppRole(role: AppRole): Record<string, unknown> {
     token_period: inSeconds(role.periodMs),
     token_policies: role.policies,
     token_ttl: inSeconds(role.ttlMs),
-    token_type: 'default',
+    token_type: role.tokenType,
   }
 }
 
@@ -69,15 +90,19 @@ function policiesFrom(fields: Fields, before: string[]): string[] {
   return fields.has('policies') ? sanitize(fields.list('policies')) : before
 }
 
-function refuseContradictions(role: AppRole, fields: Fields): void {
-  if (role.roleId === '') throw badRequest('invalid role_id supplied, or failed to generate a role_id')
-  if (role.secretIdUses < 0) throw badRequest('secret_id_num_uses cannot be negative')
-  if (role.numUses < 0) throw badRequest('token_num_uses cannot be negative')
-  if (role.maxTtlMs > 0 && role.ttlMs > role.maxTtlMs)
-    throw badRequest("'token_ttl' cannot be greater than 'token_max_ttl'")
-  const type = fields.string('token_type')
-  if (!['', 'default', 'default-service', 'service'].includes(type))
-    throw badRequest("invalid 'token_type' value: only service tokens are served here")
-  for (const key of ['secret_id_bound_cidrs', 'token_bound_cidrs'])
-    if (fields.list(key).length > 0) throw badRequest(`${key} is not served here`)
+/** What a write of the whole role refuses; a write of one field does not look at the others. @throws VaultRefusal 400 */
+export function refuseContradictions(role: AppRole): void {
+  const contradiction = batchContradiction(role)
+  if (contradiction) throw badRequest(contradiction)
+  if (isTtlTooLong(role)) throw badRequest("'token_ttl' cannot be greater than 'token_max_ttl'")
 }
+
+/** The same for a write of one field; the texts are Vault's. @throws VaultRefusal 400 */
+export function refuseLongTtl(role: AppRole, fields: Fields): void {
+  if (!isTtlTooLong(role)) return
+  if (fields.has('token_ttl')) throw badRequest('token_ttl should not be greater than token_max_ttl')
+  if (fields.has('token_max_ttl'))
+    throw badRequest('token_max_ttl should be greater than or equal to token_ttl')
+}
+
+const isTtlTooLong = ({ ttlMs, maxTtlMs }: AppRole) => maxTtlMs > 0 && ttlMs > maxTtlMs

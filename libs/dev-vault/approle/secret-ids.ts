@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { type Clock, hashCredential, isSameHash } from '#lib/runtime'
 import { inSeconds } from '../durations.ts'
 import type { EngineRequest, Reply } from '../engine.ts'
+import { cidrsIn, isSubset } from '../cidr.ts'
 import { badRequest } from '../errors.ts'
+import type { Fields } from '../fields.ts'
 import { isoTime } from '../tokens/token-replies.ts'
 import type { AppRole } from './approle-role.ts'
 
@@ -17,10 +19,17 @@ export interface SecretId {
   expiresAt: number
   createdAt: number
   metadata: Record<string, string>
+  /** Where it may be used from, and where the tokens may that it makes; empty is as the role says. */
+  cidrs: string[]
+  tokenCidrs: string[]
 }
 
 /** Makes a secret id. @throws VaultRefusal 400 where it asks for more than the role gives */
-export function issueSecretId(clock: Clock, role: AppRole, { fields }: EngineRequest): Reply {
+export function issueSecretId(
+  clock: Clock,
+  role: AppRole,
+  { request: { fields }, secret }: { request: EngineRequest; secret: string },
+): Reply {
   if (!role.bindSecretId) throw badRequest('bind_secret_id is not set on the role')
   const usesLeft = fields.integer('num_uses', role.secretIdUses)
   const ttlMs = fields.durationMs('ttl', role.secretIdTtlMs)
@@ -29,7 +38,8 @@ export function issueSecretId(clock: Clock, role: AppRole, { fields }: EngineReq
     throw badRequest("num_uses cannot be higher than the role's secret_id_num_uses")
   if (role.secretIdTtlMs > 0 && (ttlMs === 0 || ttlMs > role.secretIdTtlMs))
     throw badRequest("ttl cannot be longer than the role's secret_id_ttl")
-  const secret = randomUUID()
+  const cidrs = narrowed(fields, 'cidr_list', role.secretIdCidrs)
+  const tokenCidrs = narrowed(fields, 'token_bound_cidrs', role.tokenCidrs)
   const accessor = randomUUID()
   const createdAt = clock.now()
   role.secretIds.set(hashCredential(secret), {
@@ -40,6 +50,8 @@ export function issueSecretId(clock: Clock, role: AppRole, { fields }: EngineReq
     expiresAt: ttlMs > 0 ? createdAt + ttlMs : 0,
     createdAt,
     metadata: metadataFrom(fields.string('metadata')),
+    cidrs,
+    tokenCidrs,
   })
   return {
     data: {
@@ -50,6 +62,11 @@ export function issueSecretId(clock: Clock, role: AppRole, { fields }: EngineReq
     },
     wrappedAccessor: accessor,
   }
+}
+
+/** Drops what has run out. */
+export function tidySecretIds(clock: Clock, role: AppRole): void {
+  for (const secretId of role.secretIds.values()) unlessOver(clock, role, secretId)
 }
 
 /** The live secret id, dropped when its time is over. */
@@ -74,7 +91,7 @@ export function spendSecretId(role: AppRole, secretId: SecretId): void {
 /** What a lookup answers. */
 export function describeSecretId(secretId: SecretId): Record<string, unknown> {
   return {
-    cidr_list: [],
+    cidr_list: secretId.cidrs,
     creation_time: isoTime(secretId.createdAt),
     expiration_time: secretId.expiresAt ? isoTime(secretId.expiresAt) : '0001-01-01T00:00:00Z',
     last_updated_time: isoTime(secretId.createdAt),
@@ -82,8 +99,15 @@ export function describeSecretId(secretId: SecretId): Record<string, unknown> {
     secret_id_accessor: secretId.accessor,
     secret_id_num_uses: secretId.usesLeft,
     secret_id_ttl: inSeconds(secretId.ttlMs),
-    token_bound_cidrs: [],
+    token_bound_cidrs: secretId.tokenCidrs,
   }
+}
+
+function narrowed(fields: Fields, name: string, limits: string[]): string[] {
+  const blocks = cidrsIn(fields, name)
+  if (!isSubset(blocks, limits))
+    throw badRequest(`failed to verify subset relationship between CIDR blocks of the role and ${name}`)
+  return blocks
 }
 
 function unlessOver(clock: Clock, role: AppRole, secretId: SecretId): SecretId | undefined {

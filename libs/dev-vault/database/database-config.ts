@@ -7,6 +7,8 @@ export interface DatabaseConfig {
   plugin: string
   connection: SqlConnection
   allowedRoles: string[]
+  /** How the password of the connection itself is changed; empty is by ALTER ROLE. */
+  rootRotation: string[]
 }
 
 /** `roles/<name>`: how users are made and ended. Times in milliseconds, 0 for none. */
@@ -24,6 +26,7 @@ export function configFrom(fields: Fields, before: DatabaseConfig | undefined): 
   const plugin = fields.string('plugin_name', before?.plugin)
   const url = fields.string('connection_url', before?.connection.url)
   if (plugin === '') throw badRequest('empty plugin name')
+  if (fields.string('password_policy') !== '') throw badRequest('password_policy is not served here')
   if (url === '' && plugin !== 'fake') throw badRequest('connection_url cannot be empty')
   return {
     plugin,
@@ -33,6 +36,9 @@ export function configFrom(fields: Fields, before: DatabaseConfig | undefined): 
       password: fields.string('password', before?.connection.password),
     },
     allowedRoles: fields.has('allowed_roles') ? fields.list('allowed_roles') : (before?.allowedRoles ?? []),
+    rootRotation: fields.has('root_rotation_statements')
+      ? fields.strings('root_rotation_statements')
+      : (before?.rootRotation ?? []),
   }
 }
 
@@ -47,13 +53,13 @@ export function describeConfig(config: DatabaseConfig): Record<string, unknown> 
     password_policy: '',
     plugin_name: config.plugin,
     plugin_version: '',
-    root_credentials_rotate_statements: [],
+    root_credentials_rotate_statements: config.rootRotation,
   }
 }
 
 /** The role after a write; what is not given stays. @throws VaultRefusal 400 */
 export function databaseRoleFrom(fields: Fields, before: DatabaseRole | undefined): DatabaseRole {
-  const statements = (name: string, was: string[] = []) => (fields.has(name) ? fields.statements(name) : was)
+  const statements = (name: string, was: string[] = []) => (fields.has(name) ? fields.strings(name) : was)
   const role: DatabaseRole = {
     database: fields.string('db_name', before?.database),
     creation: statements('creation_statements', before?.creation),
@@ -62,9 +68,7 @@ export function databaseRoleFrom(fields: Fields, before: DatabaseRole | undefine
     defaultTtlMs: fields.durationMs('default_ttl', before?.defaultTtlMs),
     maxTtlMs: fields.durationMs('max_ttl', before?.maxTtlMs),
   }
-  if (role.database === '') throw badRequest('empty database name attribute')
-  if (role.maxTtlMs > 0 && role.defaultTtlMs > role.maxTtlMs)
-    throw badRequest('default_ttl cannot be greater than max_ttl')
+  if (role.database === '') throw badRequest('database name is required')
   return role
 }
 

@@ -38,6 +38,11 @@ export function renewalOf(name: string, expiration: string): string[] {
   return [`ALTER ROLE ${identifier(name)} VALID UNTIL ${literal(expiration)}`]
 }
 
+/** Changes the password of a user that stays. */
+export function passwordChangeOf(name: string, password: string): string[] {
+  return [`ALTER ROLE ${identifier(name)} WITH PASSWORD ${literal(password)}`]
+}
+
 /**
  * Ends a user where the role does not say how. The order counts: no new session, no open session, nothing owned or
  * granted, no role. Each step may run again after a failure. A session that was logging in meanwhile is cut last.

@@ -17,6 +17,15 @@ class Resumed extends Duplex {
   /** Gives the socket up, to be read by another. */
   detach(): void {
     this.socket.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose)
+    this.socket.off('error', this.#onError)
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.socket.remoteAddress
+  }
+
+  get remotePort(): number | undefined {
+    return this.socket.remotePort
   }
 
   override _read(): void {
@@ -44,18 +53,22 @@ class Resumed extends Duplex {
   #onError = () => this.destroy()
 }
 
+const LIST = Buffer.from('LIST ')
+
 /**
- * Lets a Node server answer the verb LIST, which its parser refuses: the request line is rewritten to GET, with a
- * header that only this process knows, and the connection handed to the server anew.
+ * Lets a Node server answer the verb LIST, which its parser refuses: the first word becomes GET and the path begins
+ * with a marker that only this process knows, and the connection is handed to the server anew. A header in place of the
+ * marker would have to wait for the end of the line, which may come later.
  */
-export function acceptList(server: Server, header: string): void {
+export function acceptList(server: Server, marker: string): void {
   server.on('clientError', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, stream) => {
     const packet = error.rawPacket
-    if (error.code !== 'HPE_INVALID_METHOD' || !packet?.subarray(0, 5).equals(Buffer.from('LIST '))) {
+    if (error.code !== 'HPE_INVALID_METHOD' || !packet?.subarray(0, LIST.length).equals(LIST)) {
       refuse(stream)
       return
     }
-    server.emit('connection', new Resumed(release(stream), rewritten(packet, header)))
+    const first = Buffer.concat([Buffer.from(`GET ${marker}`), packet.subarray(LIST.length)])
+    server.emit('connection', new Resumed(release(stream), first))
   })
 }
 
@@ -68,13 +81,6 @@ function release(stream: Duplex): Socket {
   }
   stream.removeAllListeners('data').removeAllListeners('end').removeAllListeners('drain')
   return stream as Socket
-}
-
-function rewritten(packet: Buffer, header: string): Buffer {
-  const lineEnd = packet.indexOf('\r\n')
-  if (lineEnd < 0) return packet
-  const line = packet.subarray(0, lineEnd).toString('latin1').replace(/^LIST/, 'GET')
-  return Buffer.concat([Buffer.from(`${line}\r\n${header}: 1`, 'latin1'), packet.subarray(lineEnd)])
 }
 
 function refuse(stream: Duplex): void {

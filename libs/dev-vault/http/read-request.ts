@@ -19,11 +19,13 @@ const OPERATIONS: Record<string, Operation> = {
 }
 
 /** Reads a request off the wire. @throws VaultRefusal with 400, 404, 405, 413 or 415 */
-export async function readRequest(message: IncomingMessage, listHeader: string): Promise<WireRequest> {
-  const [encodedPath = '', queryText = ''] = splitOnce(message.url ?? '', '?')
+export async function readRequest(message: IncomingMessage, listMarker: string): Promise<WireRequest> {
+  const url = message.url ?? ''
+  const isList = url.startsWith(listMarker)
+  const [encodedPath = '', queryText = ''] = splitOnce(isList ? url.slice(listMarker.length) : url, '?')
   if (!encodedPath.startsWith('/v1/')) throw nothingThere()
   const query = new URLSearchParams(queryText)
-  const operation = operationOf(message, query, listHeader)
+  const operation = isList ? 'list' : operationOf(message, query)
   const isWrite = operation === 'update' || operation === 'patch'
   const body = await readBody(message)
   return {
@@ -32,16 +34,17 @@ export async function readRequest(message: IncomingMessage, listHeader: string):
     token: tokenOf(message),
     data: isWrite ? parseBody(body) : queryData(query),
     wrapTtlMs: wrapTtlOf(message),
+    remoteAddress: message.socket.remoteAddress ?? '',
+    remotePort: message.socket.remotePort ?? 0,
   }
 }
 
-function operationOf(message: IncomingMessage, query: URLSearchParams, listHeader: string): Operation {
+function operationOf(message: IncomingMessage, query: URLSearchParams): Operation {
   const method = message.method ?? ''
   const operation = Object.hasOwn(OPERATIONS, method) ? OPERATIONS[method]! : undefined
   if (!operation) throw unsupportedOperation()
   if (operation === 'patch') checkPatchType(message)
   if (operation !== 'read') return operation
-  if (message.headers[listHeader] !== undefined) return 'list'
   const list = parseBoolean(query.get('list') ?? '')
   if (list === undefined) throw badRequest('failed to parse list query parameter')
   return list ? 'list' : 'read'

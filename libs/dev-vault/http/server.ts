@@ -22,8 +22,8 @@ export class HttpServer implements AsyncDisposable {
   readonly #log: Log
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
-  /** The header that marks a LIST; a client cannot guess it. */
-  readonly #listHeader = `x-list-${randomBase62(24).toLowerCase()}`
+  /** What begins the path of a LIST; a client cannot guess it. */
+  readonly #listMarker = `/list-${randomBase62(24)}`
 
   static async open(options: HttpServerOptions): Promise<HttpServer> {
     const server = new HttpServer(options)
@@ -40,7 +40,7 @@ export class HttpServer implements AsyncDisposable {
       this.#sockets.add(socket)
       socket.once('close', () => this.#sockets.delete(socket))
     })
-    acceptList(this.#server, this.#listHeader)
+    acceptList(this.#server, this.#listMarker)
   }
 
   /** `http://host:port`. */
@@ -59,7 +59,7 @@ export class HttpServer implements AsyncDisposable {
 
   async #serve(message: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      send(response, await this.#core.handle(await readRequest(message, this.#listHeader)))
+      send(response, await this.#core.handle(await readRequest(message, this.#listMarker)))
     } catch (error) {
       send(response, this.#refusal(error, message))
     }

@@ -1,4 +1,5 @@
 import { badRequest } from '../errors.ts'
+import { smallest } from '../ttl.ts'
 
 /** One version of a secret. `data` is gone for good once destroyed. */
 export interface KvVersion {
@@ -51,9 +52,9 @@ export function checkCas(secret: KvSecret | undefined, cas: number | undefined, 
 export function addVersion(
   secret: KvSecret,
   data: Record<string, unknown>,
-  { now, mountMax }: { now: number; mountMax: number },
+  { now, mountMax, mountDeleteAfterMs }: { now: number; mountMax: number; mountDeleteAfterMs: number },
 ): KvVersion {
-  const deletedAt = secret.deleteAfterMs > 0 ? now + secret.deleteAfterMs : 0
+  const deletedAt = deletionTime(now, mountDeleteAfterMs, secret.deleteAfterMs)
   const version = { data, createdAt: now, deletedAt, destroyed: false }
   secret.current++
   secret.updatedAt = now
@@ -64,16 +65,9 @@ export function addVersion(
   return version
 }
 
-/** JSON merge patch (RFC 7396): null takes a key away, objects merge, everything else replaces. */
-export function mergePatch(target: unknown, patch: unknown): unknown {
-  if (!isObject(patch)) return patch
-  const merged = new Map(isObject(target) ? Object.entries(target) : [])
-  for (const [key, value] of Object.entries(patch)) {
-    if (value === null) merged.delete(key)
-    else merged.set(key, mergePatch(merged.get(key), value))
-  }
-  return Object.fromEntries(merged)
+/** When a version that is written or brought back now ends by itself: by the shorter rule; 0 is never. */
+export function deletionTime(now: number, mountMs: number, secretMs: number): number {
+  if (mountMs < 0) return 0
+  const afterMs = smallest(mountMs, secretMs)
+  return afterMs > 0 ? now + afterMs : 0
 }
-
-const isObject = (value: unknown): value is object =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -27,7 +27,9 @@ export function capabilityRoutes(policies: PolicyStore, tokens: TokenStore): Rou
     {
       pattern: 'capabilities-accessor',
       on: write((request) => {
-        const entry = tokens.findAccessor(request.fields.string('accessor'))
+        const accessor = request.fields.string('accessor')
+        if (accessor === '') throw badRequest('missing accessor')
+        const entry = tokens.findAccessor(accessor)
         if (!entry) throw badRequest('invalid accessor')
         return answer(request, entry)
       }),

@@ -10,15 +10,17 @@ export function leaseRoutes(clock: Clock, leases: LeaseStore): Route[] {
   const renew = write((request) => renewLease(leases, request))
   const revoke = write((request) => revokeLease(leases, request))
   const revokePrefix = write((request) => revokeUnder(leases, request))
+  const revokeForce = write((request) => forgetUnder(leases, request))
   return [
     { pattern: 'leases/lookup', on: write((request) => lookup(clock, leases, request)) },
+    { pattern: 'leases/lookup', sudo: true, on: { list: (request) => list(leases, request) } },
     { pattern: 'leases/lookup/*prefix', sudo: true, on: { list: (request) => list(leases, request) } },
     { pattern: 'leases/renew', on: renew },
     { pattern: 'leases/renew/*id', on: renew },
     { pattern: 'leases/revoke', on: revoke },
     { pattern: 'leases/revoke/*id', on: revoke },
     { pattern: 'leases/revoke-prefix/*prefix', sudo: true, on: revokePrefix },
-    { pattern: 'leases/revoke-force/*prefix', sudo: true, on: revokePrefix },
+    { pattern: 'leases/revoke-force/*prefix', sudo: true, on: revokeForce },
     { pattern: 'renew', on: renew },
     { pattern: 'renew/*id', on: renew },
     { pattern: 'revoke', on: revoke },
@@ -50,7 +52,7 @@ function lookup(clock: Clock, leases: LeaseStore, request: EngineRequest): Reply
 }
 
 function list(leases: LeaseStore, { params }: EngineRequest): Reply {
-  const prefix = `${params['prefix']!.replace(/\/$/, '')}/`
+  const prefix = params['prefix'] === undefined ? '' : `${params['prefix'].replace(/\/$/, '')}/`
   const keys = new Set<string>()
   for (const { id } of leases.under(prefix)) {
     const rest = id.slice(prefix.length)
@@ -68,8 +70,7 @@ async function renewLease(leases: LeaseStore, request: EngineRequest): Promise<R
   if (!lease.renewable || !lease.renew) throw badRequest('lease is not renewable')
   const ms = await lease.renew(request.fields.durationMs('increment'))
   if (leases.get(lease.id) !== lease) throw badRequest('lease not found')
-  leases.extend(lease, ms)
-  return { lease: { id: lease.id, ms, renewable: true } }
+  return { lease: { id: lease.id, ms: leases.extend(lease, ms), renewable: true } }
 }
 
 /** An unknown lease is no error: it is gone, which is what was asked for. */
@@ -83,12 +84,22 @@ async function revokeUnder(leases: LeaseStore, request: EngineRequest): Promise<
   return end(leases, leases.under(prefix), request)
 }
 
+/** Ends leases even where their engine fails: what it left in its database is somebody else's to find. */
+async function forgetUnder(leases: LeaseStore, request: EngineRequest): Promise<undefined> {
+  const prefix = `${request.params['prefix']!.replace(/\/$/, '')}/`
+  for (const lease of leases.under(prefix)) {
+    await lease.revoke().catch(() => {})
+    leases.forgetId(lease.id)
+  }
+}
+
+/** At once unless `sync` is false, as OpenBao 2.6 has it. */
 async function end(
   leases: LeaseStore,
   ending: Lease[],
   { fields }: EngineRequest,
 ): Promise<Reply | undefined> {
-  if (fields.boolean('sync')) {
+  if (fields.boolean('sync', true)) {
     for (const lease of ending) await leases.revoke(lease)
     return undefined
   }

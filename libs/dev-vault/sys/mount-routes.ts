@@ -4,6 +4,7 @@ import { badRequest } from '../errors.ts'
 import { Fields } from '../fields.ts'
 import type { LeaseStore } from '../leases.ts'
 import type { Mount, Router } from '../router.ts'
+import { SYSTEM_TTL_MS } from '../ttl.ts'
 
 /** Makes an engine of a type for a new mount; undefined when the type is unknown. */
 export type EngineFactory = (type: string, options: Record<string, string>) => Engine | undefined
@@ -50,7 +51,7 @@ function routesFor(parts: MountParts, { table, prefix, factory, sudo }: Table): 
       pattern: `${table}/*path/tune`,
       sudo,
       on: {
-        read: (request) => ({ data: describe(existing(request)).config }),
+        read: (request) => ({ data: tuning(existing(request)), alsoOnTop: true }),
         ...write((request) => tune(existing(request), request.fields)),
       },
     },
@@ -73,6 +74,7 @@ function add(
   const type = request.fields.string('type')
   if (type === '') throw badRequest('backend type must be specified as a string')
   const options = request.fields.stringMap('options')
+  router.refuseOverlap(path)
   const engine = factory(type, options)
   if (!engine) throw badRequest(`plugin not found in the catalog: ${type}`)
   if (path === '/' || path.startsWith('sys/') || path === 'auth/') throw badRequest(`cannot mount "${path}"`)
@@ -86,9 +88,34 @@ function add(
   tune(mount, new Fields(new Map(Object.entries(request.fields.object('config') ?? {}))))
 }
 
+/** Times as they count: the system's where the mount has none of its own. */
+function tuning(mount: Mount): Record<string, unknown> {
+  return {
+    default_lease_ttl: inSeconds(mount.defaultTtlMs || SYSTEM_TTL_MS),
+    description: mount.description,
+    force_no_cache: false,
+    max_lease_ttl: inSeconds(mount.maxTtlMs || SYSTEM_TTL_MS),
+    ...(mount.options && { options: mount.options }),
+    ...(mount.path.startsWith('auth/') && { token_type: 'default-service' }),
+  }
+}
+
 function tune(mount: Mount, fields: Fields): void {
-  mount.defaultTtlMs = fields.durationMs('default_lease_ttl', mount.defaultTtlMs)
-  mount.maxTtlMs = fields.durationMs('max_lease_ttl', mount.maxTtlMs)
+  const defaultTtlMs = ttlIn(fields, 'default_lease_ttl', mount.defaultTtlMs)
+  const maxTtlMs = ttlIn(fields, 'max_lease_ttl', mount.maxTtlMs)
+  if (fields.has('token_type') && !mount.path.startsWith('auth/'))
+    throw badRequest("'token_type' can only be modified on auth mounts")
+  if (maxTtlMs > 0 && defaultTtlMs > maxTtlMs)
+    throw badRequest(
+      `backend max lease TTL of ${inSeconds(maxTtlMs)} would be less than backend default lease TTL of ${inSeconds(defaultTtlMs)}`,
+    )
+  mount.description = fields.string('description', mount.description)
+  Object.assign(mount, { defaultTtlMs, maxTtlMs })
+}
+
+/** `system` takes the mount's own time away. */
+function ttlIn(fields: Fields, name: string, before: number): number {
+  return fields.all.get(name) === 'system' ? 0 : fields.durationMs(name, before)
 }
 
 /** Leases below the mount end with it. What is not mounted is no error. */

@@ -4,10 +4,11 @@ import type { EngineRequest, Reply } from '../engine.ts'
 import { badRequest } from '../errors.ts'
 import type { Fields } from '../fields.ts'
 import { grantTtl, smallest } from '../ttl.ts'
-import type { RenewalLimits, TokenEntry } from './token-entry.ts'
+import type { TokenEntry } from './token-entry.ts'
 import { resolvePolicies } from './token-policies.ts'
 import type { TokenRole, TokenRoles } from './token-roles.ts'
 import type { TokenStore } from './token-store.ts'
+import { tokenKind, type TokenKind } from './token-type.ts'
 
 export interface TokenCreation {
   clock: Clock
@@ -21,21 +22,27 @@ export function createToken(parts: TokenCreation, request: EngineRequest, orphan
   const parent = request.token!
   const role = roleOf(parts.roles, request.params['role'])
   const { fields } = request
-  refuseUnserved(parent, fields)
+  refuseParent(parent)
+  const kind = kindOf(fields, role)
+  if (fields.integer('num_uses') < 0) throw badRequest('number of uses cannot be negative')
   const isSudo = parts.policies.acl(parent.policies).hasSudo(request.path)
   const policies = resolvePolicies({
-    wanted: fields.list('policies'),
+    wanted: fields.strings('policies'),
     noDefault: fields.boolean('no_default_policy'),
     parent,
     isSudo,
     role,
   })
-  const life = lifeOf(parts, { fields, role, isSudo, policies, parent })
+  if (kind === 'batch' && policies.includes('root')) throw badRequest('batch tokens cannot be root tokens')
+  const life = lifeOf(parts, { fields, role: kind === 'batch' ? undefined : role, isSudo, policies, parent })
+  const parentHash = isOrphan({ fields, role, isSudo, orphan }) ? undefined : parent.hash
   const { token, entry } = parts.tokens.create({
     ...life.token,
+    kind,
     ...(fields.has('id') && { id: ownId(fields, isSudo) }),
     policies,
-    parent: isOrphan({ fields, role, isSudo, orphan }) ? undefined : parent.hash,
+    parent: parentHash,
+    cidrs: cidrsOf({ role, parent, isChild: parentHash !== undefined, isEndless: life.token.ttlMs === 0 }),
     path: role?.pathSuffix ? `${request.path}/${role.pathSuffix}` : request.path,
     displayName: displayName(fields.string('display_name')),
     meta: fields.has('meta') ? fields.stringMap('meta') : null,
@@ -56,11 +63,21 @@ function roleOf(roles: TokenRoles, name: string | undefined): TokenRole | undefi
   return role
 }
 
-function refuseUnserved(parent: TokenEntry, fields: Fields): void {
+function refuseParent(parent: TokenEntry): void {
+  if (parent.kind === 'batch') throw badRequest('batch tokens cannot create more tokens')
   if (parent.usesLeft !== 0) throw badRequest('restricted use token cannot generate child tokens')
-  if (fields.integer('num_uses') < 0) throw badRequest('number of uses cannot be negative')
-  const type = fields.string('type')
-  if (type !== '' && type !== 'service') throw badRequest("invalid 'token_type' value")
+}
+
+function kindOf(fields: Fields, role: TokenRole | undefined): TokenKind {
+  const kind = tokenKind(fields.string('type'), role?.tokenType)
+  if (kind === 'service') return kind
+  const reason = [
+    fields.durationMs('explicit_max_ttl') > 0 && 'explicit_max_ttl',
+    fields.integer('num_uses') !== 0 && 'num_uses',
+    fields.durationMs('period') > 0 && 'period',
+  ].find(Boolean)
+  if (reason) throw badRequest(`batch tokens cannot have "${reason}" set`)
+  return kind
 }
 
 interface LifeRequest {
@@ -72,7 +89,7 @@ interface LifeRequest {
 }
 
 /** Time to live, period, maximum: the lesser of call and role. */
-function lifeOf({ clock, roles }: TokenCreation, { fields, role, isSudo, policies, parent }: LifeRequest) {
+function lifeOf({ clock }: TokenCreation, { fields, role, isSudo, policies, parent }: LifeRequest) {
   const asked = fields.durationMs('period')
   if (asked > 0 && !isSudo) throw badRequest('root or sudo privileges required to create periodic token')
   const periodMs = smallest(asked, role?.periodMs)
@@ -91,15 +108,8 @@ function lifeOf({ clock, roles }: TokenCreation, { fields, role, isSudo, policie
       periodMs,
       explicitMaxMs,
       renewable: granted.ms > 0 && fields.boolean('renewable', true) && (role?.renewable ?? true),
-      limits: role ? () => limitsOf(roles, role.name) : () => ({ periodMs, explicitMaxMs }),
     },
   }
-}
-
-function limitsOf(roles: TokenRoles, name: string): RenewalLimits {
-  const role = roles.get(name)
-  if (!role) throw badRequest(`original token role "${name}" could not be found, not renewing`)
-  return { periodMs: role.periodMs, explicitMaxMs: role.explicitMaxMs }
 }
 
 function ownId(fields: Fields, isSudo: boolean): string {
@@ -122,6 +132,18 @@ function isOrphan({ fields, role, isSudo, orphan }: OrphanRequest): boolean {
   if (!fields.boolean('no_parent')) return orphan
   if (!isSudo) throw badRequest('root or sudo privileges required to create orphan token')
   return true
+}
+
+/** A role's own blocks count alone; without a role a child has its parent's. What never ends is bound to none. */
+function cidrsOf(made: {
+  role: TokenRole | undefined
+  parent: TokenEntry
+  isChild: boolean
+  isEndless: boolean
+}): string[] {
+  if (made.isEndless) return []
+  if (made.role) return made.role.cidrs
+  return made.isChild ? made.parent.cidrs : []
 }
 
 function displayName(name: string): string {

@@ -32,13 +32,13 @@ function lookupRoutes({ clock, tokens }: TokenCreation): Route[] {
     return lookup(entry, id)
   }
   return [
-    { pattern: 'lookup-self', on: { read: self } },
+    { pattern: 'lookup-self', on: { read: self, ...write(self) } },
     { pattern: 'lookup', on: { read: other, ...write(other) } },
     {
       pattern: 'lookup-accessor',
       on: write((request) => {
         const entry = tokens.findAccessor(accessorIn(request))
-        if (!entry) throw badRequest('invalid accessor')
+        if (!entry) throw invalidAccessor()
         return lookup(entry, '')
       }),
     },
@@ -50,12 +50,12 @@ function endRoutes(parts: TokenCreation): Route[] {
   const { tokens } = parts
   return [
     ...renewRoutes(parts),
-    { pattern: 'revoke-self', on: write(({ token }) => tokens.revokeTree(token!)) },
+    { pattern: 'revoke-self', on: write(({ token }) => tokens.revokeTree(notBatch(token!))) },
     {
       pattern: 'revoke',
       on: write((request) => {
         const entry = tokens.find(tokenIn(request))
-        if (entry) tokens.revokeTree(entry)
+        if (entry) tokens.revokeTree(notBatch(entry))
       }),
     },
     {
@@ -72,7 +72,7 @@ function endRoutes(parts: TokenCreation): Route[] {
       on: write((request) => {
         const entry = tokens.find(tokenIn(request))
         if (!entry) throw badRequest('token to revoke not found')
-        tokens.revokeOrphan(entry)
+        tokens.revokeOrphan(notBatch(entry))
       }),
     },
   ]
@@ -92,9 +92,18 @@ function renewRoutes({ tokens }: TokenCreation): Route[] {
     },
     {
       pattern: 'renew-accessor',
-      on: write((request) => renew(tokens.findAccessor(accessorIn(request)), '', request)),
+      on: write((request) => {
+        const entry = tokens.findAccessor(accessorIn(request))
+        if (!entry) throw invalidAccessor()
+        return renew(entry, '', request)
+      }),
     },
   ]
+}
+
+function notBatch(entry: TokenEntry): TokenEntry {
+  if (entry.kind === 'batch') throw badRequest('batch tokens cannot be revoked')
+  return entry
 }
 
 function tokenIn({ fields }: EngineRequest): string {
@@ -102,6 +111,8 @@ function tokenIn({ fields }: EngineRequest): string {
   if (id === '') throw badRequest('missing token ID')
   return id
 }
+
+const invalidAccessor = () => badRequest(oneError('invalid accessor'))
 
 function accessorIn({ fields }: EngineRequest): string {
   const accessor = fields.string('accessor')

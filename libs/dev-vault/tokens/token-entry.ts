@@ -1,7 +1,11 @@
+import type { TokenKind } from './token-type.ts'
+
 /** What is kept of a token: never the token itself. Times in milliseconds, 0 for none. */
 export interface TokenEntry {
+  kind: TokenKind
   /** SHA-256 of the token. */
   hash: string
+  /** Empty for a batch token. */
   accessor: string
   parent: string | undefined
   policies: string[]
@@ -16,8 +20,8 @@ export interface TokenEntry {
   periodMs: number
   explicitMaxMs: number
   renewable: boolean
-  /** Gives the limits that count at a renewal: a role's are read anew. */
-  limits?: () => RenewalLimits
+  /** Address blocks that it may be used from; empty is from everywhere. */
+  cidrs: string[]
   /** What a wrapping token holds. */
   wrapped?: { body: string; creationPath: string }
 }
@@ -28,4 +32,6 @@ export interface RenewalLimits {
   /** The role's own time to live and maximum, of an auth method. */
   defaultMs?: number
   maxMs?: number
+  mountDefaultMs?: number
+  mountMaxMs?: number
 }

@@ -27,7 +27,7 @@ export function describeToken(entry: TokenEntry, lease: Lease | undefined, now: 
     renewable: lease?.renewable ?? false,
     ...(entry.role !== undefined && { role: entry.role }),
     ttl: lease ? inSeconds(lease.expiresAt - now) : 0,
-    type: 'service',
+    type: entry.kind,
   }
 }
 
@@ -42,7 +42,7 @@ export function describeAuth(entry: TokenEntry, clientToken: string, leaseMs: nu
     lease_duration: inSeconds(leaseMs),
     renewable: entry.renewable && entry.ttlMs > 0,
     entity_id: '',
-    token_type: 'service',
+    token_type: entry.kind,
     orphan: entry.parent === undefined,
     mfa_requirement: null,
     num_uses: Math.max(entry.usesLeft, 0),

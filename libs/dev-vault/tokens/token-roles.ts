@@ -1,7 +1,10 @@
+import { addressesIn } from '../cidr.ts'
 import { inSeconds } from '../durations.ts'
 import { write, type EngineRequest, type Reply, type Route } from '../engine.ts'
 import { badRequest, nothingThere } from '../errors.ts'
 import type { Fields } from '../fields.ts'
+import type { RenewalLimits } from './token-entry.ts'
+import { roleTokenType, type TokenType } from './token-type.ts'
 
 /** How tokens are made through `auth/token/create/<name>`. Times in milliseconds, 0 for none. */
 export interface TokenRole {
@@ -13,14 +16,14 @@ export interface TokenRole {
   orphan: boolean
   renewable: boolean
   pathSuffix: string
-  tokenType: string
+  tokenType: TokenType
+  /** Where its tokens may be used from; empty is from everywhere. */
+  cidrs: string[]
   periodMs: number
   explicitMaxMs: number
   numUses: number
   noDefaultPolicy: boolean
 }
-
-const TOKEN_TYPES = ['default-service', 'service']
 
 /** The token roles and their routes. */
 export class TokenRoles {
@@ -28,6 +31,21 @@ export class TokenRoles {
 
   get(name: string): TokenRole | undefined {
     return this.#roles.get(name)
+  }
+
+  /** What counts when one of its tokens is renewed. @throws VaultRefusal 400 when the role is gone */
+  limitsOf(name: string): RenewalLimits {
+    const role = this.#roles.get(name)
+    if (!role) throw badRequest(`original token role "${name}" could not be found, not renewing`)
+    return { periodMs: role.periodMs, explicitMaxMs: role.explicitMaxMs }
+  }
+
+  save(): TokenRole[] {
+    return [...this.#roles.values()]
+  }
+
+  load(roles: readonly TokenRole[]): void {
+    for (const role of roles) this.#roles.set(role.name, role)
   }
 
   routes(): Route[] {
@@ -69,6 +87,7 @@ export class TokenRoles {
         token_type: role.tokenType,
         token_period: inSeconds(role.periodMs),
         token_explicit_max_ttl: inSeconds(role.explicitMaxMs),
+        ...(role.cidrs.length > 0 && { token_bound_cidrs: role.cidrs }),
         ...(role.numUses > 0 && { token_num_uses: role.numUses }),
         token_no_default_policy: role.noDefaultPolicy,
       },
@@ -77,7 +96,9 @@ export class TokenRoles {
 
   #write({ params, fields }: EngineRequest): undefined {
     const name = params['name']!
-    this.#roles.set(name, roleFrom(name, fields, this.#roles.get(name)))
+    const role = roleFrom(name, fields, this.#roles.get(name))
+    refuseBatch(role)
+    this.#roles.set(name, role)
   }
 }
 
@@ -95,7 +116,8 @@ function roleFrom(name: string, fields: Fields, before: TokenRole | undefined): 
     orphan: fields.boolean('orphan', before?.orphan),
     renewable: fields.boolean('renewable', before?.renewable ?? true),
     pathSuffix: suffixFrom(fields.string('path_suffix', before?.pathSuffix)),
-    tokenType: typeFrom(fields.string('token_type', before?.tokenType ?? 'default-service')),
+    tokenType: roleTokenType(fields, before?.tokenType ?? 'default-service'),
+    cidrs: addressesIn(fields, 'token_bound_cidrs', before?.cidrs),
     periodMs: durationMs('token_period', 'period', before?.periodMs),
     explicitMaxMs: durationMs('token_explicit_max_ttl', 'explicit_max_ttl', before?.explicitMaxMs),
     numUses: fields.integer('token_num_uses', before?.numUses),
@@ -108,9 +130,14 @@ function suffixFrom(suffix: string): string {
   throw badRequest(String.raw`given role path suffix contains invalid characters; must match \w[\w-.]+\w`)
 }
 
-/** Batch tokens are not served, and are refused rather than made as something else. */
-function typeFrom(type: string): string {
-  if (TOKEN_TYPES.includes(type)) return type
-  if (type === 'default') return 'default-service'
-  throw badRequest(`invalid 'token_type' value: expected one of ${TOKEN_TYPES.join(', ')} here`)
+/** A batch token can be none of this. */
+function refuseBatch(role: TokenRole): void {
+  if (role.tokenType !== 'batch') return
+  const reason = [
+    !role.orphan && 'non-orphan tokens',
+    role.periodMs > 0 && 'periodic tokens',
+    role.renewable && 'renewable tokens',
+    role.explicitMaxMs > 0 && 'tokens with an explicit max TTL',
+  ].find(Boolean)
+  if (reason) throw badRequest(`'token_type' cannot be 'batch' when role is set to generate ${reason}`)
 }

@@ -12,6 +12,10 @@ export const Config = z.object({
   port: z.coerce.number().int().min(0).max(65_535).default(8200),
   /** The file with the root token that it shall accept. */
   rootTokenFile: z.string(),
+  /** The folder that keeps everything, encrypted; also `--data FOLDER`. Default: none, all is in memory. */
+  data: z.string().optional(),
+  /** The file with the key that opens the folder; made with it, to be kept elsewhere. Gone: it starts sealed. */
+  unsealKeyFile: z.string().optional(),
 })
 export type Config = z.infer<typeof Config>
 

@@ -1,10 +1,13 @@
 import { DevVault, PostgresExecutor } from '#lib/dev-vault'
 import { announceReady, createLog, loadConfig, readCredential, systemClock, untilSignal } from '#lib/runtime'
+import { withArguments } from './arguments.ts'
 import { Config } from './config.ts'
 import { refuseProduction } from './refuse-production.ts'
+import { unsealKeyOf } from './unseal-key.ts'
 
-const config = refuseProduction(loadConfig(Config, process.env))
+const config = refuseProduction(loadConfig(Config, withArguments(process.env, process.argv.slice(2))))
 const log = createLog('dev-vault')
+const unsealKey = unsealKeyOf(config)
 await using sqlExecutor = new PostgresExecutor()
 await using vault = await DevVault.open({
   clock: systemClock,
@@ -13,6 +16,8 @@ await using vault = await DevVault.open({
   log,
   host: config.host,
   port: config.port,
+  ...(config.data !== undefined && { data: config.data }),
+  ...(unsealKey !== undefined && { unsealKey }),
 })
 const signal = untilSignal()
 announceReady({ url: vault.address })

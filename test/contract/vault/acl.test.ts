@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ANY_OF } from '../../support/vault-differences.ts'
 import { mountKv, openVaultTarget, tokenWith, type VaultTarget } from '../../support/vault-target.ts'
 
 let vault: VaultTarget
@@ -90,7 +91,9 @@ describe('I5 least: policies are judged', () => {
     const without = await tokenWith(vault, `${path} { capabilities = ["update"] }`)
     expect((await without.call('PUT', 'sys/leases/revoke-prefix/nothing', {})).status).toBe(403)
     const withSudo = await tokenWith(vault, `${path} { capabilities = ["update", "sudo"] }`)
-    expect((await withSudo.call('PUT', 'sys/leases/revoke-prefix/nothing', {})).status).toBeLessThan(205)
+    expect(ANY_OF.revoked).toContain(
+      (await withSudo.call('PUT', 'sys/leases/revoke-prefix/nothing', {})).status,
+    )
   })
 })
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ANY_OF } from '../../support/vault-differences.ts'
 import { openVaultTarget, tokenWith, type VaultTarget } from '../../support/vault-target.ts'
 
 let vault: VaultTarget
@@ -7,8 +8,6 @@ beforeAll(async () => {
 })
 afterAll(() => vault[Symbol.asyncDispose]())
 
-const isAlive = async (token: string) =>
-  (await vault.root('POST', 'auth/token/lookup', { token })).status === 200
 const create = (body: object) => vault.root('POST', 'auth/token/create', body)
 
 describe('create', () => {
@@ -52,6 +51,11 @@ describe('create', () => {
       expect((await call('POST', 'auth/token/create', body)).body.errors[0]).toMatch(
         /^root or sudo privileges/,
       )
+  })
+
+  test('policies in one string are one name', async () => {
+    const { body } = await create({ policies: 'x,y', ttl: '1m' })
+    expect(body.auth.policies).toEqual(['default', 'x,y'])
   })
 
   test('a counted token makes no children', async () => {
@@ -153,7 +157,7 @@ describe('look-up', () => {
     const bad = await vault.root('POST', 'auth/token/lookup', { token: 'hvs.nobody' })
     expect([bad.status, bad.body.errors[0]]).toEqual([403, 'bad token'])
     const { status, body } = await vault.root('POST', 'auth/token/lookup-accessor', { accessor: 'nobody' })
-    expect([400, 403, 404]).toContain(status)
+    expect(ANY_OF.accessorOfNobody).toContain(status)
     expect(body.errors[0]).toContain('invalid accessor')
   })
 })
@@ -185,70 +189,5 @@ describe('renewal', () => {
     const { auth } = (await create({ policies: ['default'], period: '3m' })).body
     const { body } = await vault.as(auth.client_token)('POST', 'auth/token/renew-self', { increment: '1h' })
     expect(body.auth.lease_duration).toBe(180)
-  })
-})
-
-describe('the end of a token', () => {
-  const mayCreate = 'path "auth/token/create" { capabilities = ["update"] }'
-
-  test.each(['revoke', 'revoke-accessor'])('%s ends it and all its descendants', async (route) => {
-    const parent = await tokenWith(vault, mayCreate)
-    const child = (await parent.call('POST', 'auth/token/create', {})).body.auth
-    const grandchild = (await vault.as(child.client_token)('POST', 'auth/token/create', {})).body.auth
-    const body = { token: parent.token, accessor: parent.accessor }
-    expect((await vault.root('POST', `auth/token/${route}`, body)).status).toBe(204)
-    for (const token of [parent.token, child.client_token, grandchild.client_token])
-      expect(await isAlive(token)).toBe(false)
-  })
-
-  test('revoke-self needs default or a policy, and then 403 follows', async () => {
-    const { auth } = (await create({ policies: ['default'] })).body
-    expect((await vault.as(auth.client_token)('POST', 'auth/token/revoke-self')).status).toBe(204)
-    expect((await vault.as(auth.client_token)('GET', 'auth/token/lookup-self')).status).toBe(403)
-  })
-
-  test('an orphan outlives who made it', async () => {
-    const maker = await tokenWith(
-      vault,
-      'path "auth/token/create-orphan" { capabilities = ["update", "sudo"] }',
-    )
-    const { auth } = (await maker.call('POST', 'auth/token/create-orphan', {})).body
-    expect(auth.orphan).toBe(true)
-    await vault.root('POST', 'auth/token/revoke', { token: maker.token })
-    expect(await isAlive(auth.client_token)).toBe(true)
-  })
-
-  test('revoke-prefix of a role ends what the role made', async () => {
-    const role = vault.unique('role')
-    await vault.root('POST', `auth/token/roles/${role}`, { allowed_policies: ['x'] })
-    const { auth } = (await vault.root('POST', `auth/token/create/${role}`, {})).body
-    const { status } = await vault.root('PUT', `sys/leases/revoke-prefix/auth/token/create/${role}`, {
-      sync: true,
-    })
-    expect([200, 202, 204]).toContain(status)
-    expect(await isAlive(auth.client_token)).toBe(false)
-  })
-
-  test('the last use ends a counted token, also when it was denied', async () => {
-    const { call, token } = await tokenWith(
-      vault,
-      'path "auth/token/lookup-self" { capabilities = ["read"] }',
-      { num_uses: 2 },
-    )
-    expect((await call('GET', 'auth/token/lookup-self')).status).toBe(200)
-    expect((await call('GET', 'some/thing')).status).toBe(403)
-    await expect.poll(() => isAlive(token), { timeout: 5000 }).toBe(false)
-  })
-
-  test('the end of its time ends it', async () => {
-    const { token } = await tokenWith(vault, 'path "x" { capabilities = ["read"] }', { ttl: '1s' })
-    expect(await isAlive(token)).toBe(true)
-    await expect.poll(() => isAlive(token), { timeout: 5000 }).toBe(false)
-  })
-
-  test('what is unknown is no error to revoke', async () => {
-    expect((await vault.root('POST', 'auth/token/revoke', { token: 'hvs.nobody' })).status).toBe(204)
-    const { status } = await vault.root('POST', 'auth/token/revoke-accessor', { accessor: 'nobody' })
-    expect([200, 400]).toContain(status)
   })
 })

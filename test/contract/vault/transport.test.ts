@@ -114,6 +114,22 @@ describe('verbs', () => {
     socket.destroy()
   })
 
+  test('a LIST that arrives in pieces is answered, and one connection bears many', async () => {
+    const { hostname, port } = new URL(vault.address)
+    const socket = connect(Number(port), hostname).setNoDelay()
+    const whole = line('LIST', `${mount}/metadata`)
+    for (const cut of [6, 12, 30, ...Array.from({ length: 20 }, () => whole.length)]) {
+      socket.write(whole.slice(0, cut))
+      await new Promise((resolve) => setImmediate(resolve))
+      if (cut < whole.length)
+        await expect(once(socket, 'data', { signal: AbortSignal.timeout(50) })).rejects.toThrow()
+      socket.write(whole.slice(cut))
+      const [chunk] = (await once(socket, 'data')) as [Buffer]
+      expect(chunk.toString()).toContain('"keys"')
+    }
+    socket.destroy()
+  })
+
   test('PATCH needs its content type', async () => {
     const { status, body } = await vault.root('PATCH', `${mount}/data/ready`, { data: { a: 1 } })
     expect(status).toBe(415)

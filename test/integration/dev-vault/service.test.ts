@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
@@ -12,8 +12,8 @@ writeFileSync(rootTokenFile, `${rootToken}\n`)
 afterAll(() => rmSync(directory, { recursive: true }))
 
 /** Starts the service as its supervisor does, with descriptor 3 as the pipe. */
-function start(env: Record<string, string>) {
-  const child = spawn(process.execPath, ['services/dev/vault/main.ts'], {
+function start(env: Record<string, string>, args: string[] = []) {
+  const child = spawn(process.execPath, ['services/dev/vault/main.ts', ...args], {
     env: {
       PATH: process.env['PATH'],
       TB_SUPERVISED: '1',
@@ -50,4 +50,39 @@ test.each([
   const { ended, output } = start(env)
   expect(((await ended) as [number])[0]).toBe(1)
   expect(output()).toContain(problem)
+})
+
+test('with --data it keeps what it answered through a kill -9, and the key lies in a file of its own', async () => {
+  const data = join(directory, 'data')
+  const unsealKeyFile = join(directory, 'unseal-key')
+  const run = async (env: Record<string, string> = { TB_UNSEAL_KEY_FILE: unsealKeyFile }) => {
+    const started = start(env, ['--data', data])
+    const [line] = (await once(started.child.stdio[3]!, 'data')) as [Buffer]
+    return { ...started, url: JSON.parse(line.toString()).url as string }
+  }
+  const headers = { 'x-vault-token': rootToken }
+  const first = await run()
+  await fetch(`${first.url}/v1/sys/policies/acl/kept`, {
+    method: 'PUT',
+    headers,
+    body: JSON.stringify({ policy: 'path "a" { capabilities = ["read"] }' }),
+  })
+  first.child.kill('SIGKILL')
+  await first.ended
+  expect(statSync(unsealKeyFile).mode & 0o777).toBe(0o600)
+
+  const second = await run()
+  expect((await fetch(`${second.url}/v1/sys/policies/acl/kept`, { headers })).status).toBe(200)
+  second.child.kill('SIGTERM')
+  expect(await second.ended).toEqual([0, null])
+
+  rmSync(unsealKeyFile)
+  const sealed = await run()
+  expect((await fetch(`${sealed.url}/v1/sys/policies/acl/kept`, { headers })).status).toBe(503)
+  sealed.child.kill('SIGTERM')
+  await sealed.ended
+
+  const { ended, output } = start({}, ['--data', data])
+  expect(((await ended) as [number])[0]).toBe(1)
+  expect(output()).toContain('TB_UNSEAL_KEY_FILE')
 })

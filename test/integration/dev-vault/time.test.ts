@@ -1,19 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { DevVault, type SqlConnection, type SqlExecutor } from '#lib/dev-vault'
+import { DevVault } from '#lib/dev-vault'
 import { silentLog } from '#lib/runtime'
+import { RecordedSql } from '../../support/recorded-sql.ts'
 import { TurnedClock } from '../../support/turned-clock.ts'
-
-/** Records the SQL, and fails while it is told to. */
-class RecordedSql implements SqlExecutor {
-  readonly ran: string[] = []
-  failing = false
-  async run(_connection: SqlConnection, statements: string[]): Promise<void> {
-    if (this.failing) throw new Error('connection refused')
-    this.ran.push(...statements)
-  }
-  async forget(): Promise<void> {}
-  async [Symbol.asyncDispose](): Promise<void> {}
-}
 
 const rootToken = 'root-token-of-this-test'
 

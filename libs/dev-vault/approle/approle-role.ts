@@ -19,6 +19,7 @@ export interface AppRole {
   explicitMaxMs: number
   numUses: number
   noDefaultPolicy: boolean
+  tokenType: string
   /** By the hash of the secret id. */
   secretIds: Map<string, SecretId>
 }
@@ -38,6 +39,7 @@ export function appRoleFrom(name: string, fields: Fields, before: AppRole | unde
     explicitMaxMs: fields.durationMs('token_explicit_max_ttl', before?.explicitMaxMs),
     numUses: fields.integer('token_num_uses', before?.numUses),
     noDefaultPolicy: fields.boolean('token_no_default_policy', before?.noDefaultPolicy),
+    tokenType: fields.string('token_type', before?.tokenType) || 'default',
     secretIds: before?.secretIds ?? new Map(),
   }
   refuseContradictions(role, fields)
@@ -60,7 +62,7 @@ export function describeAppRole(role: AppRole): Record<string, unknown> {
     token_period: inSeconds(role.periodMs),
     token_policies: role.policies,
     token_ttl: inSeconds(role.ttlMs),
-    token_type: 'default',
+    token_type: role.tokenType,
   }
 }
 
@@ -75,8 +77,7 @@ function refuseContradictions(role: AppRole, fields: Fields): void {
   if (role.numUses < 0) throw badRequest('token_num_uses cannot be negative')
   if (role.maxTtlMs > 0 && role.ttlMs > role.maxTtlMs)
     throw badRequest("'token_ttl' cannot be greater than 'token_max_ttl'")
-  const type = fields.string('token_type')
-  if (!['', 'default', 'default-service', 'service'].includes(type))
+  if (!['default', 'default-service', 'service'].includes(role.tokenType))
     throw badRequest("invalid 'token_type' value: only service tokens are served here")
   for (const key of ['secret_id_bound_cidrs', 'token_bound_cidrs'])
     if (fields.list(key).length > 0) throw badRequest(`${key} is not served here`)

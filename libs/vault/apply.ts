@@ -1,47 +1,61 @@
 import { messageOf, PermanentError } from '#lib/runtime'
+import { adminUserOf } from './admin-secret.ts'
+import type { Wrapped } from './answers.ts'
 import type { VaultClient } from './client.ts'
 import { isVaultError } from './errors.ts'
+import { missingMounts, type MissingMount } from './mounts.ts'
 import { vaultNames, type VaultScope } from './names.ts'
+import { databaseObjects, pathOf } from './objects.ts'
+import { type Difference, differencesOf, type VaultPlan } from './plan.ts'
 import type { DesiredVault } from './policies.ts'
-import type { Wrapped } from './answers.ts'
 
-/** A database's admin secret is absent, or is not `user:password`. */
-export class AdminSecretError extends PermanentError {
-  override readonly name = 'AdminSecretError'
-  constructor(secret: string, adminSecret: string, found: string) {
-    super(`secret "${secret}": admin secret "${adminSecret}" ${found}, expected "user:password"`)
+/** Vault's database engine did not take a connection: it tries each one, as the user of its admin secret. */
+export class DatabaseRefusedError extends PermanentError {
+  override readonly name = 'DatabaseRefusedError'
+  constructor({ secret, adminSecret, connection }: DesiredVault['databases'][number], options: ErrorOptions) {
+    const where = String(connection['connection_url']).replace(/^.*@/, '')
+    super(
+      `secret "${secret}": Vault cannot use the database ${where} as the user in "${adminSecret}": ` +
+        'is it reachable from Vault, and are user and password right?',
+      options,
+    )
   }
 }
 
-/** Mounts and auth methods alone: what must be there before the first secret is put. Idempotent. */
+/** Mounts and auth methods alone: what must be there before the first secret is put. Idempotent. @throws MountTakenError */
 export async function applyMounts(client: VaultClient, token: string, desired: DesiredVault): Promise<void> {
-  const mounts = await client.admin.mounts(token)
-  for (const { path, ...options } of desired.mounts)
-    if (!mounts.has(`${path}/`)) await client.admin.mount(token, path, options).catch(ignoreInUse)
-  const methods = await client.admin.authMethods(token)
-  for (const { path, type } of desired.authMethods)
-    if (!methods.has(`${path}/`)) await client.admin.enableAuth(token, path, type).catch(ignoreInUse)
+  for (const mount of await missingMounts(client, token, desired)) await makeMount(client, token, mount)
 }
 
 /**
- * Makes Vault hold what was planned; the same twice changes nothing. Admin secrets of databases must lie in KV
- * (`applyMounts`, `putSecret`), and each database must answer: Vault tries the connection.
- * @throws AdminSecretError, VaultError
+ * Makes Vault hold what was planned, and writes only what differs; the same twice changes nothing. A database whose
+ * admin secret has no value yet is left out and given back as `waiting`; the others must answer: Vault tries them.
+ * @throws MountTakenError before anything is changed; AdminSecretError, DatabaseRefusedError, VaultError
  */
 export async function applyPolicies(
   client: VaultClient,
   token: string,
   desired: DesiredVault,
-): Promise<void> {
-  await applyMounts(client, token, desired)
-  for (const { name, text } of desired.policies) await client.admin.putPolicy(token, name, text)
-  for (const { name, role } of desired.tokenRoles) await client.admin.putTokenRole(token, name, role)
-  for (const { name, role } of desired.appRoles) await client.admin.putAppRole(token, name, role)
-  for (const database of desired.databases) {
-    const admin = await adminOf(client, token, desired, database)
-    await client.admin.putDatabaseConnection(token, database.name, { ...database.connection, ...admin })
-    await client.admin.putDatabaseRole(token, database.name, database.role)
-  }
+): Promise<Pick<VaultPlan, 'changes' | 'waiting'>> {
+  const { differences, waiting } = await differencesOf(client, token, desired)
+  for (const difference of differences) await make(client, token, { ...difference, desired })
+  return { changes: differences.map(({ change }) => change), waiting }
+}
+
+/**
+ * Sets up again the databases that use an admin secret, whose value has changed: Vault's engine keeps a copy of its own
+ * that no comparison can see. Gives the dynamic secrets that it concerned. @throws AdminSecretError, DatabaseRefusedError
+ */
+export async function reconnectDatabases(
+  client: VaultClient,
+  token: string,
+  { desired, adminSecret }: { desired: DesiredVault; adminSecret: string },
+): Promise<string[]> {
+  const concerned = desired.databases.filter((database) => database.adminSecret === adminSecret)
+  for (const database of concerned)
+    for (const object of databaseObjects(database, ''))
+      await make(client, token, { object, database, desired })
+  return concerned.map(({ secret }) => secret)
 }
 
 /** Stores a static secret's value and gives its generation. `cas`: the generation it must have now, 0 for none. */
@@ -68,19 +82,31 @@ export async function issueWrappedSecretId(
   return { roleId, wrapped }
 }
 
-async function adminOf(
+interface Making extends Pick<Difference, 'mount' | 'object' | 'database'> {
+  desired: DesiredVault
+}
+
+async function make(client: VaultClient, token: string, making: Making): Promise<void> {
+  const { mount, object, database, desired } = making
+  if (mount) return makeMount(client, token, mount)
+  if (!object) return undefined
+  if (object.kind !== 'database connection' || !database)
+    return client.inventory.write(token, pathOf(object), object.fields)
+  const { secret, adminSecret } = database
+  const admin = await adminUserOf(client, token, { names: desired.names, secret, adminSecret })
+  const written = client.inventory.write(token, pathOf(object), { ...object.fields, ...admin }, true)
+  await written.catch((cause: unknown) => {
+    throw isVaultError(cause, 'badRequest', 'server') ? new DatabaseRefusedError(database, { cause }) : cause
+  })
+}
+
+function makeMount(
   client: VaultClient,
   token: string,
-  desired: DesiredVault,
-  { secret, adminSecret }: DesiredVault['databases'][number],
-): Promise<{ username: string; password: string }> {
-  const entry = await client.kvRead(token, desired.names.secret(adminSecret)).catch((error: unknown) => {
-    if (isVaultError(error, 'notFound')) throw new AdminSecretError(secret, adminSecret, 'is not in Vault')
-    throw error
-  })
-  const [, username, password] = /^([^:]+):(.+)$/s.exec(String(entry.data['value'])) ?? []
-  if (!username || !password) throw new AdminSecretError(secret, adminSecret, 'has another form')
-  return { username, password }
+  { kind, path, ...options }: MissingMount,
+): Promise<void> {
+  if (kind === 'mount') return client.admin.mount(token, path, options).catch(ignoreInUse)
+  return client.admin.enableAuth(token, path, options.type).catch(ignoreInUse)
 }
 
 /** Someone else mounted it in the meantime: the same end. */

@@ -4,6 +4,7 @@ import { Level } from '#lib/runtime'
 import type { EnqueueFlags } from './commands/requests.ts'
 import type { UpFlags } from './commands/up.ts'
 import type { VerifyFlags } from './commands/verify-isolation.ts'
+import { vaultCommands } from './program-vault.ts'
 import type { TargetOptions } from './target.ts'
 
 interface JsonFlag {
@@ -34,6 +35,7 @@ export function createProgram(): Command {
     .addHelpText('after', EXAMPLES)
   running(program)
   requests(program)
+  vaultCommands(program, { data: DEFAULT_DATA })
   host(program)
   return program
 }

@@ -31,6 +31,8 @@ export async function startCluster(stage: Stage): Promise<UpState> {
     console,
     apiKeyFile,
     vault: vault.address,
+    vaultTokenFile: vault.rootTokenFile,
+    clusterFile,
     redis: ground.redis('enqueue'),
     traces: ground.tracesUrl ?? ground.telemetry.endpoint,
     tracesTokenFile: ground.telemetry.tokenFile,

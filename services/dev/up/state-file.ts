@@ -17,6 +17,10 @@ export interface ReadyLine {
 export interface UpState extends Omit<ReadyLine, 'ready'> {
   pid: number
   tracesTokenFile?: string | undefined
+  /** The dev Vault's root token. */
+  vaultTokenFile: string
+  /** The cluster as it runs, with the stand-ins' addresses. */
+  clusterFile: string
 }
 
 /** Writes `<data>/up.json`; removed when the cluster ends. */

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { writeResolvedCluster } from '#lib/cluster'
 import { startGround } from './ground.ts'
 import { checkPort } from './ports.ts'
-import { startServices } from './services.ts'
+import { operatorAccess, startServices } from './services.ts'
 import type { Stage } from './stage.ts'
 import { withStandIns } from './stand-ins.ts'
 import type { UpState } from './state-file.ts'
@@ -33,6 +33,8 @@ export async function startCluster(stage: Stage): Promise<UpState> {
     vault: vault.address,
     vaultTokenFile: vault.rootTokenFile,
     clusterFile,
+    auditFile: join(directories.data, 'audit.log'),
+    operator: operatorAccess(stage),
     redis: ground.redis('enqueue'),
     traces: ground.tracesUrl ?? ground.telemetry.endpoint,
     tracesTokenFile: ground.telemetry.tokenFile,

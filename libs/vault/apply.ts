@@ -1,18 +1,20 @@
 import { messageOf, PermanentError } from '#lib/runtime'
-import { adminUserOf } from './admin-secret.ts'
+import { type AdminUser, adminUserOf } from './admin-secret.ts'
 import type { Wrapped } from './answers.ts'
 import type { VaultClient } from './client.ts'
 import { isVaultError } from './errors.ts'
 import { missingMounts, type MissingMount } from './mounts.ts'
 import { vaultNames, type VaultScope } from './names.ts'
-import { databaseObjects, pathOf } from './objects.ts'
+import { databaseObjects, pathOf, type VaultObject } from './objects.ts'
 import { type Difference, differencesOf, type VaultPlan } from './plan.ts'
 import type { DesiredVault } from './policies.ts'
+
+type Database = DesiredVault['databases'][number]
 
 /** Vault's database engine did not take a connection: it tries each one, as the user of its admin secret. */
 export class DatabaseRefusedError extends PermanentError {
   override readonly name = 'DatabaseRefusedError'
-  constructor({ secret, adminSecret, connection }: DesiredVault['databases'][number], options: ErrorOptions) {
+  constructor({ secret, adminSecret, connection }: Database, options: ErrorOptions) {
     const where = String(connection['connection_url']).replace(/^.*@/, '')
     super(
       `secret "${secret}": Vault cannot use the database ${where} as the user in "${adminSecret}": ` +
@@ -43,18 +45,21 @@ export async function applyPolicies(
 }
 
 /**
- * Sets up again the databases that use an admin secret, whose value has changed: Vault's engine keeps a copy of its own
- * that no comparison can see. Gives the dynamic secrets that it concerned. @throws AdminSecretError, DatabaseRefusedError
+ * Sets up the databases that use an admin secret which is about to get a value: Vault's engine keeps a copy of its own,
+ * whose change no comparison can see. Vault tries the user first. Gives the dynamic secrets that it concerned.
+ * @throws DatabaseRefusedError, with the databases before it already changed
  */
-export async function reconnectDatabases(
+export async function connectDatabases(
   client: VaultClient,
   token: string,
-  { desired, adminSecret }: { desired: DesiredVault; adminSecret: string },
+  { desired, adminSecret, admin }: { desired: DesiredVault; adminSecret: string; admin: AdminUser },
 ): Promise<string[]> {
   const concerned = desired.databases.filter((database) => database.adminSecret === adminSecret)
-  for (const database of concerned)
-    for (const object of databaseObjects(database, ''))
-      await make(client, token, { object, database, desired })
+  for (const database of concerned) {
+    const [connection, role] = databaseObjects(database, admin.username)
+    await writeConnection(client, token, { database, connection, admin })
+    await client.inventory.write(token, pathOf(role), role.fields)
+  }
   return concerned.map(({ secret }) => secret)
 }
 
@@ -94,8 +99,16 @@ async function make(client: VaultClient, token: string, making: Making): Promise
     return client.inventory.write(token, pathOf(object), object.fields)
   const { secret, adminSecret } = database
   const admin = await adminUserOf(client, token, { names: desired.names, secret, adminSecret })
-  const written = client.inventory.write(token, pathOf(object), { ...object.fields, ...admin }, true)
-  await written.catch((cause: unknown) => {
+  if (admin) await writeConnection(client, token, { database, connection: object, admin })
+}
+
+async function writeConnection(
+  client: VaultClient,
+  token: string,
+  { database, connection, admin }: { database: Database; connection: VaultObject; admin: AdminUser },
+): Promise<void> {
+  const fields = { ...connection.fields, ...admin }
+  await client.inventory.write(token, pathOf(connection), fields, true).catch((cause: unknown) => {
     throw isVaultError(cause, 'badRequest', 'server') ? new DatabaseRefusedError(database, { cause }) : cause
   })
 }

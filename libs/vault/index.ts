@@ -16,14 +16,14 @@ export type {
   Wrapped,
 } from './answers.ts'
 export type { MountOptions, VaultAdmin } from './admin.ts'
-export { AdminSecretError, parseAdminUser } from './admin-secret.ts'
+export { AdminSecretError, type AdminUser, parseAdminUser } from './admin-secret.ts'
 export {
   applyMounts,
   applyPolicies,
+  connectDatabases,
   DatabaseRefusedError,
   issueWrappedSecretId,
   putSecret,
-  reconnectDatabases,
 } from './apply.ts'
 export type { VaultOptions } from './calls.ts'
 export { type CreateTokenOptions, VaultClient } from './client.ts'
@@ -37,3 +37,4 @@ export { planVault, type VaultChange, type VaultPlan } from './plan.ts'
 export { type DatabaseInput, type DesiredVault, planPolicies, type PolicyInput } from './policies.ts'
 export { type ProofCell, provePolicies, type VaultProof } from './proof.ts'
 export { prunePolicies } from './prune.ts'
+export { leasesOf, listSecrets, removeSecret, type StoredSecret, storedSecret } from './stored-secrets.ts'

@@ -38,7 +38,10 @@ export function objectsOf(desired: DesiredVault): VaultObject[] {
 }
 
 /** A database's connection and role; the connection acts as the user of its admin secret. */
-export function databaseObjects(database: DesiredVault['databases'][number], username: string) {
+export function databaseObjects(
+  database: DesiredVault['databases'][number],
+  username: string,
+): [connection: VaultObject, role: VaultObject] {
   const { name, connection, role } = database
   return [
     object('database connection', name, { ...connection, username }),

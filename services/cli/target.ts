@@ -27,6 +27,8 @@ const UpState = z.object({
   vault: z.url().optional(),
   vaultTokenFile: z.string().optional(),
   clusterFile: z.string().optional(),
+  auditFile: z.string().optional(),
+  operator: z.object({ socket: z.string(), credentialFile: z.string() }).optional(),
 })
 export type UpState = z.infer<typeof UpState>
 

@@ -40,10 +40,16 @@ export interface OperatorWorld extends AsyncDisposable {
   root: VaultCall
   /** What the database engine would have run. */
   sql: string[]
+  /** While true, no database takes a connection. */
+  database: { refuses: boolean }
   /** Calls that changed something since the last look, as method and path. */
   writes(): string[]
   /** Runs the command against this Vault, for the cluster file in the folder. */
   run(...args: string[]): Promise<CliRun>
+  /** The same with something on stdin. */
+  feed(stdin: string, ...args: string[]): Promise<CliRun>
+  /** What a shell would have in its environment. */
+  env: NodeJS.ProcessEnv
   /** Writes the cluster file. */
   cluster(content: string, name?: string): string
 }
@@ -53,8 +59,12 @@ export async function openOperatorWorld(): Promise<OperatorWorld> {
   await using stack = new AsyncDisposableStack()
   const directory = stack.use(temporaryDirectory())
   const sql: string[] = []
+  const database = { refuses: false }
   const sqlExecutor = {
-    run: async (_: unknown, statements: string[]) => void sql.push(...statements),
+    run: async (_: unknown, statements: string[]) => {
+      if (database.refuses) throw new Error('password authentication failed')
+      sql.push(...statements)
+    },
     forget: async () => {},
     [Symbol.asyncDispose]: async () => {},
   }
@@ -69,18 +79,23 @@ export async function openOperatorWorld(): Promise<OperatorWorld> {
   }
   cluster(clusterText())
   const env = { VAULT_ADDR: address, VAULT_TOKEN: ROOT_TOKEN }
+  const feed = (stdin: string, args: string[]) => {
+    const own = args.includes('--cluster') || args[1] === 'audit'
+    const file = own ? [] : ['--cluster', 'threadbound.yaml']
+    return runCli([...args, ...file], { cwd: directory.path, env, stdin })
+  }
   const opened = stack.move()
   return {
     address,
     folder: directory.path,
     root: callAs(vault.address),
     sql,
+    database,
     writes: () => seen.splice(0).filter((line) => !line.startsWith('GET ')),
     cluster,
-    run: (...args) => {
-      const file = args.includes('--cluster') ? [] : ['--cluster', 'threadbound.yaml']
-      return runCli([...args, ...file], { cwd: directory.path, env })
-    },
+    env,
+    run: (...args) => feed('', args),
+    feed: (stdin, ...args) => feed(stdin, args),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }
 }

@@ -1,57 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import {
-  AGENTS,
-  clusterText,
-  CODER,
-  openOperatorWorld,
-  type OperatorWorld,
-  WRITER,
-} from '../../support/vault-operator.ts'
+import { ADMIN, inventory, namesOf, openAppliedVault as setup, OTHERS } from '../../support/applied-vault.ts'
+import { runCli } from '../../support/cli.ts'
+import { AGENTS, clusterText, CODER, openOperatorWorld, WRITER } from '../../support/vault-operator.ts'
 
-const ADMIN = { data: { value: 'owner:password-of-the-owner' } }
-
-/** A Vault with other people's things, and ours where `applied`. */
-async function setup({ applied = true }: { applied?: boolean } = {}): Promise<OperatorWorld> {
-  const world = await openOperatorWorld()
-  for (const [path, body] of OTHERS) expect((await world.root('POST', path, body)).status).toBeLessThan(300)
-  if (!applied) return world
-  await world.root('POST', 'kv/data/tb/shop/dev/orders-db-admin', ADMIN)
-  expect(await world.run('policies', 'apply')).toMatchObject({ code: 0, stderr: '' })
-  world.writes()
-  return world
-}
-
-const OTHERS: [string, object][] = [
-  ['sys/mounts/kv', { type: 'kv', options: { version: '2' } }],
-  ['sys/mounts/database', { type: 'database' }],
-  ['sys/auth/approle', { type: 'approle' }],
-  ['kv/data/billing/stripe', { data: { key: 'theirs' } }],
-  ['sys/policies/acl/billing', { policy: 'path "kv/data/billing/*" { capabilities = ["read"] }' }],
-  ['sys/policies/acl/tb--shop--dev---x', { policy: 'path "a" { capabilities = ["read"] }' }],
-  ['auth/token/roles/ci', { allowed_policies: ['billing'] }],
-  ['auth/approle/role/deploy', { token_policies: ['billing'] }],
-  ['database/config/billing', { plugin_name: 'fake', allowed_roles: ['*'] }],
-  ['database/roles/billing', { db_name: 'billing', creation_statements: ['x'] }],
-]
-
-/** What a Vault holds of policies and roles, with their content. */
-async function inventory({ root }: OperatorWorld): Promise<Record<string, unknown>> {
-  const shelves = [
-    'sys/policies/acl',
-    'auth/token/roles',
-    'auth/approle/role',
-    'database/config',
-    'database/roles',
-  ]
-  const all: Record<string, unknown> = {}
-  for (const shelf of shelves)
-    for (const name of ((await root('GET', `${shelf}?list=true`)).body.data?.keys ?? []) as string[])
-      all[`${shelf}/${name}`] = (await root('GET', `${shelf}/${name}`)).body?.data
-  return all
-}
-
-const namesOf = (all: Record<string, unknown>) => Object.keys(all)
-const jsonOf = ({ stdout }: { stdout: string }) => JSON.parse(stdout) as Record<string, any>
+const jsonOf = ({ stdout }: { stdout: string }): any => JSON.parse(stdout)
 
 describe('policies plan', () => {
   test('shows what would be made, and writes nothing', async () => {
@@ -140,98 +92,6 @@ describe('policies apply', () => {
   })
 })
 
-describe('I5 least: policies verify', () => {
-  test('shows the matrix as Vault judges it, and leaves no token behind', async () => {
-    await using world = await setup()
-    const accessors = async () =>
-      ((await world.root('GET', 'auth/token/accessors?list=true')).body.data.keys as string[]).length
-    const before = await accessors()
-    const run = await world.run('policies', 'verify')
-    expect(run).toMatchObject({ code: 0, stderr: '' })
-    const rows = run.stdout.split('\n').map((line) => line.split(/ {2,}/))
-    expect(rows).toContainEqual([
-      'agent type',
-      'anthropic-api-key',
-      'openai-api-key',
-      'mail-key',
-      'orders-db-admin',
-      'orders-db',
-    ])
-    expect(rows).toContainEqual(['writer', 'read', '-', 'read', '-', '-'])
-    expect(rows).toContainEqual(['coder', '-', 'read', '-', '-', 'read'])
-    expect(rows).toContainEqual(['(the sidecar itself)', '-', '-', '-', '-', '-'])
-    expect(await accessors()).toBe(before)
-  })
-
-  const writer = 'agent--writer'
-  test.each<[string, string, object, string]>([
-    [
-      'a policy with a wildcard',
-      `sys/policies/acl/tb--shop--dev--${writer}`,
-      { policy: 'path "kv/*" { capabilities = ["read"] }' },
-      'agent type writer: kv/data/tb/shop/dev/openai-api-key: may read, expected nothing',
-    ],
-    [
-      'a policy with a verb more',
-      `sys/policies/acl/tb--shop--dev--${writer}`,
-      { policy: 'path "kv/data/tb/shop/dev/mail-key" { capabilities = ["read", "delete"] }' },
-      'agent type writer: kv/data/tb/shop/dev/mail-key: may delete, read, expected read',
-    ],
-    [
-      'a policy with less',
-      `sys/policies/acl/tb--shop--dev--${writer}`,
-      { policy: 'path "auth/token/revoke-self" { capabilities = ["update"] }' },
-      'agent type writer: kv/data/tb/shop/dev/mail-key: may nothing, expected read',
-    ],
-    [
-      'a token role with a second policy',
-      `auth/token/roles/tb--shop--dev--${writer}`,
-      { allowed_policies: ['tb--shop--dev--agent--writer', 'billing'] },
-      'agent type writer has policy "billing" too',
-    ],
-    [
-      'a token role with a glob, which gives nothing unasked but would when asked',
-      `auth/token/roles/tb--shop--dev--${writer}`,
-      { allowed_policies_glob: ['bill*'] },
-      'token role tb--shop--dev--agent--writer differs from the plan',
-    ],
-    [
-      'a sidecar that can read by itself',
-      'auth/approle/role/tb--shop--dev--sidecar',
-      { token_policies: ['tb--shop--dev--sidecar', 'tb--shop--dev--agent--writer'] },
-      'the sidecar: kv/data/tb/shop/dev/mail-key: may read, expected nothing',
-    ],
-    [
-      'a type that reads a secret of another environment',
-      `sys/policies/acl/tb--shop--dev--${writer}`,
-      { policy: 'path "kv/data/tb/shop/prod/mail-key" { capabilities = ["read"] }' },
-      'agent type writer: kv/data/tb/shop/prod/mail-key: may read, expected nothing',
-    ],
-    [
-      'a type that may lease from the database of others',
-      `sys/policies/acl/tb--shop--dev--${writer}`,
-      { policy: 'path "database/creds/billing" { capabilities = ["read"] }' },
-      'agent type writer: database/creds/billing: may read, expected nothing',
-    ],
-  ])('fails for %s', async (_what, path, body, fault) => {
-    await using world = await setup()
-    await world.root('POST', 'kv/data/tb/shop/prod/mail-key', ADMIN)
-    await world.root('POST', path, body)
-    const run = await world.run('policies', 'verify')
-    expect(run.code).toBe(1)
-    expect(run.stdout).toContain(fault)
-    expect(run.stderr).toContain('threadbound policies plan')
-  })
-
-  test('says what is missing where nothing was applied', async () => {
-    await using world = await setup({ applied: false })
-    const run = await world.run('policies', 'verify', '--json')
-    expect(run.code).toBe(1)
-    expect(jsonOf(run)).toMatchObject({ ok: false, cells: [] })
-    expect(jsonOf(run)['faults']).toContain('AppRole tb--shop--dev--sidecar is missing')
-  })
-})
-
 describe('policies prune', () => {
   test('removes what is in no plan any more, ends its database users, and leaves what is not ours', async () => {
     await using world = await setup()
@@ -282,7 +142,6 @@ describe('environments', () => {
 describe('a wrong way to Vault', () => {
   test('without VAULT_ADDR, with a wrong token, without a running cluster: each is said', async () => {
     await using world = await openOperatorWorld()
-    const { runCli } = await import('../../support/cli.ts')
     const plan = ['policies', 'plan', '--cluster', 'threadbound.yaml']
     const at = (env: NodeJS.ProcessEnv) => runCli(plan, { cwd: world.folder, env })
     expect(await at({})).toMatchObject({ code: 2, stderr: expect.stringContaining('VAULT_ADDR') as string })

@@ -85,15 +85,15 @@ function agentRights({ names }: DesiredVault, input: PolicyInput, agentType: str
   return rights
 }
 
-function sidecarRights({ tokenRoles }: DesiredVault): Rights {
+function sidecarRights({ names, tokenRoles }: DesiredVault): Rights {
+  const verbs = ['lookup-accessor', 'renew-self', 'revoke-accessor', 'revoke-self']
   const update = [
     ...tokenRoles.map(({ name }) => vaultPath('auth', 'token', 'create', name)),
-    ...['lookup-accessor', 'renew-self', 'revoke-accessor', 'revoke-self'].map(
-      (verb) => `auth/token/${verb}`,
-    ),
+    ...verbs.map((verb) => vaultPath('auth', 'token', verb)),
   ]
   return new Map([
     ...update.map((path): [string, string[]] => [path, ['update']]),
+    [names.auditHead('sidecar'), ['create', 'update']],
     ['auth/token/lookup-self', ['read']],
   ])
 }

@@ -81,16 +81,16 @@ function shown(group: Command): void {
     .description('show generation, age, next rotation, leases, consumers and cache')
     .option('--name <secret>', 'this one alone')
     .action(async (options: StatusOptions) => (await load.status()).status(options))
-  group
-    .command('audit')
+  target(group.command('audit'))
     .description('show who used which secret')
-    .option('--json', 'print JSON on stdout')
-    .option('--data <dir>', 'data directory of the cluster', DEFAULT_DATA)
     .option('--audit-file <file>', 'the log, in place of the one in the data directory')
     .option('--period <duration>', 'how far back', '24h')
     .option('--secret <name>', 'of this secret')
     .option('--agent <type>', 'of this agent type')
     .option('--trace <id>', 'in this trace')
-    .option('--verify', 'check the whole chain; exit 1 when it is broken')
+    .option(
+      '--verify',
+      'check the whole chain, and its end by what Vault has noted; exit 1 when it is broken',
+    )
     .action(async (options: AuditOptions) => (await load.audit()).audit(options))
 }

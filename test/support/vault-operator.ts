@@ -80,8 +80,7 @@ export async function openOperatorWorld(): Promise<OperatorWorld> {
   cluster(clusterText())
   const env = { VAULT_ADDR: address, VAULT_TOKEN: ROOT_TOKEN }
   const feed = (stdin: string, args: string[]) => {
-    const own = args.includes('--cluster') || args[1] === 'audit'
-    const file = own ? [] : ['--cluster', 'threadbound.yaml']
+    const file = args.includes('--cluster') ? [] : ['--cluster', 'threadbound.yaml']
     return runCli([...args, ...file], { cwd: directory.path, env, stdin })
   }
   const opened = stack.move()

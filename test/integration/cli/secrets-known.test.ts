@@ -127,6 +127,10 @@ describe('secrets audit', () => {
     return {
       file,
       run: (...args: string[]) => world.run(...audit, ...args),
+      note: async (head: object) => {
+        await world.root('POST', 'sys/mounts/kv', { type: 'kv', options: { version: '2' } })
+        await world.root('POST', 'kv/data/tb/shop/dev--audit/sidecar', { data: head })
+      },
       [Symbol.asyncDispose]: () => world[Symbol.asyncDispose](),
     }
   }
@@ -153,11 +157,26 @@ describe('secrets audit', () => {
 
   test('--verify passes an unbroken chain and fails for a changed line, by its number', async () => {
     await using world = await logged()
-    expect(await world.run('--verify')).toMatchObject({ code: 0, stderr: '' })
+    expect(await world.run('--verify')).toMatchObject({ code: 0 })
     writeFileSync(world.file, readFileSync(world.file, 'utf8').replace('"secret":"b"', '"secret":"c"'))
     const broken = await world.run('--verify')
     expect(broken.code).toBe(1)
     expect(broken.stderr).toContain('line 3: it does not follow the line before it')
+  })
+
+  test('--verify fails for a cut end by what Vault has noted, and says when nothing is noted there', async () => {
+    await using world = await logged()
+    expect((await world.run('--verify')).stderr).toContain('a cut end would not be seen')
+    const whole = readFileSync(world.file, 'utf8')
+    const hash = jsonOf(await world.run('--verify')).verdict.head as string
+    await world.note({ seq: 3, hash })
+    expect(await world.run('--verify')).toMatchObject({ code: 0, stderr: '' })
+    writeFileSync(world.file, whole.split('\n').slice(0, 2).join('\n').concat('\n'))
+    const cut = await world.run('--verify')
+    expect(cut).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('Vault has noted 3 lines') as string,
+    })
   })
 
   test('a wrong period and a missing log are said', async () => {

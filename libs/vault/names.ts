@@ -40,6 +40,8 @@ export interface VaultNames {
   readonly credentials: (secret: string) => VaultPath
   /** True for what we name in this cluster and environment. Not by prefix alone: `tb--a--b--` also begins `tb--a--b---x`. */
   readonly owns: (name: string) => boolean
+  /** The agent type that a name of ours is of; undefined for the sidecar's and for databases. */
+  readonly agentTypeOf: (name: string) => string | undefined
 }
 
 /**
@@ -63,6 +65,8 @@ export function vaultNames({ cluster, environment }: VaultScope): VaultNames {
     auditHead: (service) => vaultPath('kv', 'data', 'tb', cluster, `${environment}--audit`, service),
     database,
     credentials: (secret) => vaultPath('database', 'creds', database(secret)),
+    agentTypeOf: (name) =>
+      name.startsWith(join('agent', '')) ? name.slice(join('agent', '').length) : undefined,
     owns: (name) => name.startsWith(join('')) && /^[a-z]/.test(name.slice(join('').length)),
   }
 }

@@ -1,4 +1,3 @@
-import type { VaultNames } from './names.ts'
 import { type VaultPath, vaultPath } from './path.ts'
 import type { DesiredVault } from './policies.ts'
 
@@ -57,12 +56,6 @@ export function isPlanned(
   if (kind === 'database connection' || kind === 'database role')
     return desired.databases.some((database) => database.name === name)
   return objectsOf(desired).some((one) => one.kind === kind && one.name === name)
-}
-
-/** The agent type or secret that an object is for; undefined for the sidecar's, and for what no plan of ours names. */
-export function subjectOf(names: VaultNames, name: string): string | undefined {
-  const { cluster, environment } = names.scope
-  return new RegExp(`^tb--${cluster}--${environment}--(?:agent|db)--([a-z][a-z0-9-]*)$`).exec(name)?.[1]
 }
 
 const object = (kind: ObjectKind, name: string, fields: Record<string, unknown>): VaultObject => ({

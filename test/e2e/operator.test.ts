@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openRedis, queueOf, readAlerts } from '#lib/queue'
 import { runCli } from '../support/cli.ts'
 import { startCluster, type TestCluster } from '../support/cluster.ts'
 
@@ -10,7 +11,7 @@ const VALUES = ['mail-0123456789-canary-one', 'mail-0123456789-canary-two']
 let cluster: TestCluster
 
 beforeAll(async () => {
-  cluster = await startCluster({ cluster: FILE })
+  cluster = await startCluster({ cluster: FILE, env: { TB_POLICY_CHECK_EVERY: '1s' } })
 })
 afterAll(async () => {
   await cluster?.[Symbol.asyncDispose]()
@@ -21,6 +22,17 @@ const feed = (stdin: string, ...args: string[]) => runCli([...args, '--data', cl
 const hashOf = (value: string) => createHash('sha256').update(value).digest('hex')
 const create = ['secrets', 'create', '--name', 'mail-key', '--provider', 'mail', '--value', '-']
 const auditLog = () => readFileSync(join(cluster.data, 'audit.log'), 'utf8')
+/** Writes to Vault as someone with the root token would, past all commands. */
+async function byHand(path: string, body: object): Promise<void> {
+  const headers = {
+    'x-vault-token': readFileSync(join(cluster.data, 'credentials/vault-root-token'), 'utf8'),
+  }
+  await fetch(`${cluster.ready.vault}/v1/${path}`, { method: 'POST', headers, body: JSON.stringify(body) })
+}
+const widen = () =>
+  byHand('sys/policies/acl/tb--operated--test--agent--prompt', {
+    policy: 'path "kv/*" { capabilities = ["read"] }',
+  })
 const jsonOf = ({ stdout }: { stdout: string }): any => JSON.parse(stdout)
 
 describe('an operator beside a running cluster', () => {
@@ -58,7 +70,6 @@ describe('an operator beside a running cluster', () => {
   test('I8 what cannot be put on record is not revealed', async () => {
     const credential = join(cluster.data, 'credentials/operator')
     const before = readFileSync(credential, 'utf8')
-    const { writeFileSync } = await import('node:fs')
     writeFileSync(credential, 'another-credential-0123456789')
     const refused = await run('secrets', 'get', '--name', 'mail-key', '--reveal')
     writeFileSync(credential, before)
@@ -72,15 +83,13 @@ describe('an operator beside a running cluster', () => {
     const status = await run('secrets', 'status', '--name', 'mail-key')
     expect(status.stdout).toMatch(/^cache +courier: generation 2, for \d m \d+ s$/m)
     expect(status.stdout).toMatch(/^next rotation +none: rotate is not acted upon yet \(weekly\)$/m)
-    const root = readFileSync(join(cluster.data, 'credentials/vault-root-token'), 'utf8')
-    const path = '/v1/kv/data/tb/operated/test/mail-key'
-    const body = JSON.stringify({ data: { value: 'mail-0123456789-written-by-hand' } })
-    await fetch(`${cluster.ready.vault}${path}`, { method: 'POST', headers: { 'x-vault-token': root }, body })
+    const value = 'mail-0123456789-written-by-hand'
+    await byHand('kv/data/tb/operated/test/mail-key', { data: { value } })
     expect(await cluster.run('courier', {})).toMatchObject({ result: hashOf(VALUES[1]!) })
     const refreshed = await run('secrets', 'refresh', '--name=mail-key')
     expect(refreshed).toMatchObject({ code: 0, stdout: 'courier: generation 3 from now on\n' })
     expect(await cluster.run('courier', {})).toMatchObject({
-      result: hashOf('mail-0123456789-written-by-hand'),
+      result: hashOf(value),
     })
   })
 
@@ -99,15 +108,29 @@ describe('an operator beside a running cluster', () => {
     expect(made.stderr).toContain('"up" stands in for anthropic')
   })
 
+  test('a policy that is changed by hand is an alert of its agent type, and its repair another', async () => {
+    const passwordFile = join(cluster.data, 'credentials/redis-console')
+    const redis = await openRedis({ ...cluster.ready.redis, user: 'console', passwordFile }, 'reader')
+    const queue = queueOf({ cluster: 'operated', environment: 'test' }, 'prompt')
+    const alerts = async () => (await readAlerts(redis, queue)).map(({ name }) => name)
+    await widen()
+    await expect.poll(alerts, { timeout: 10_000 }).toEqual(['policy-drift'])
+    expect((await readAlerts(redis, queue))[0]).toMatchObject({
+      severity: 'critical',
+      labels: { 'agent-type': 'prompt', changes: 'policy tb--operated--test--agent--prompt was changed' },
+    })
+    expect(cluster.said()).toContain(
+      'alert policy-drift: policy tb--operated--test--agent--prompt was changed',
+    )
+    await run('policies', 'apply')
+    await expect.poll(alerts, { timeout: 10_000 }).toEqual(['policy-drift-over', 'policy-drift'])
+    redis.disconnect()
+  })
+
   test('I5 plan finds nothing to change, verify holds, and a policy made wider by hand fails it', async () => {
     expect((await run('policies', 'plan')).stdout).toContain('Vault holds what the cluster file says')
     expect(await run('policies', 'verify')).toMatchObject({ code: 0, stderr: '' })
-    const root = readFileSync(join(cluster.data, 'credentials/vault-root-token'), 'utf8')
-    await fetch(`${cluster.ready.vault}/v1/sys/policies/acl/tb--operated--test--agent--prompt`, {
-      method: 'POST',
-      headers: { 'x-vault-token': root },
-      body: JSON.stringify({ policy: 'path "kv/*" { capabilities = ["read"] }' }),
-    })
+    await widen()
     expect((await run('policies', 'verify')).code).toBe(1)
     expect((await run('policies', 'apply')).stdout).toContain('~ policy tb--operated--test--agent--prompt')
     expect((await run('policies', 'verify')).code).toBe(0)

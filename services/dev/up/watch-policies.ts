@@ -1,0 +1,73 @@
+import { loadCluster, vaultNeeds } from '#lib/cluster'
+import { openAlerts, openRedis, queueOf, serviceKeys } from '#lib/queue'
+import {
+  onDispose,
+  parseDurationMs,
+  PermanentError,
+  readCredential,
+  silentLog,
+  systemClock,
+} from '#lib/runtime'
+import { planPolicies, planVault, VaultClient } from '#lib/vault'
+import { PolicyWatch } from './policy-watch.ts'
+import type { RedisAccess } from './redis.ts'
+import type { UpState } from './state-file.ts'
+
+const EVERY = '1h'
+
+/** `TB_POLICY_CHECK_EVERY` is no duration. */
+export class PolicyCheckError extends PermanentError {
+  override readonly name = 'PolicyCheckError'
+  constructor(found: string) {
+    super(`TB_POLICY_CHECK_EVERY: expected a duration such as ${EVERY}, found ${JSON.stringify(found)}`)
+  }
+}
+
+/** How often a running cluster looks at its Vault: every hour, or as `TB_POLICY_CHECK_EVERY` says. @throws PolicyCheckError */
+export function policyCheckEveryMs(text = process.env['TB_POLICY_CHECK_EVERY'] || EVERY): number {
+  const ms = parseDurationMs(text)
+  if (ms === undefined || ms < 100) throw new PolicyCheckError(text)
+  return ms
+}
+
+/** What watching takes, beside what `up` wrote of itself. */
+export interface WatchPoliciesOptions {
+  state: UpState
+  /** As the sidecar: the alerts are those of its rights. */
+  redis: RedisAccess
+  everyMs: number
+  say: (line: string) => void
+}
+
+/** Watches the Vault of a running cluster. The supervisor does, because it alone may read what it has written there. */
+export async function watchPolicies({
+  state,
+  redis: access,
+  everyMs,
+  say,
+}: WatchPoliciesOptions): Promise<AsyncDisposable> {
+  await using stack = new AsyncDisposableStack()
+  const desired = planPolicies(vaultNeeds(await loadCluster(state.clusterFile)))
+  const client = stack.use(await VaultClient.open({ address: state.vault }))
+  const token = readCredential(state.vaultTokenFile)
+  const redis = await openRedis(access, 'reader', { log: silentLog })
+  stack.defer(() => redis.disconnect())
+  const { names } = desired
+  stack.use(
+    PolicyWatch.open({
+      names,
+      look: () => planVault(client, token, desired),
+      raise: (agentType) =>
+        openAlerts(
+          redis,
+          agentType === undefined ? serviceKeys(names.scope, 'sidecar') : queueOf(names.scope, agentType),
+          silentLog,
+        ),
+      everyMs,
+      clock: systemClock,
+      say,
+    }),
+  )
+  const opened = stack.move()
+  return onDispose(() => opened.disposeAsync())
+}

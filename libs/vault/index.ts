@@ -34,6 +34,6 @@ export { VaultNameError, type VaultNames, vaultNames, type VaultScope } from './
 export { type VaultPath, vaultPath, VaultPathError } from './path.ts'
 export { planVault, type VaultChange, type VaultPlan } from './plan.ts'
 export { type DatabaseInput, type DesiredVault, planPolicies, type PolicyInput } from './policies.ts'
-export { type ProofCell, provePolicies, type VaultProof } from './proof.ts'
+export { type ProofCell, type ProofFault, provePolicies, type VaultProof } from './proof.ts'
 export { prunePolicies } from './prune.ts'
 export { leasesOf, listSecrets, removeSecret, type StoredSecret, storedSecret } from './stored-secrets.ts'

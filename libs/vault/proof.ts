@@ -18,11 +18,18 @@ export interface ProofCell {
   found: string[]
 }
 
+/** What is more or less than expected. */
+export interface ProofFault {
+  /** As in {@link ProofCell}. */
+  agentType?: string
+  /** For people. */
+  text: string
+}
+
 /** What a proof found. */
 export interface VaultProof {
   cells: ProofCell[]
-  /** What is more or less than expected, a line each. */
-  faults: string[]
+  faults: ProofFault[]
 }
 
 /**
@@ -103,19 +110,20 @@ async function prove(
   token: string,
   { one, paths }: { one: Asked; paths: string[] },
 ): Promise<VaultProof> {
-  const who = one.agentType === undefined ? 'the sidecar' : `agent type ${one.agentType}`
   const all = [...new Set([...paths, ...one.rights.keys()])]
   const found = await capabilitiesOf(client, token, { of: one.token, paths: all })
-  const cells = all.map((path): ProofCell => ({
-    ...(one.agentType !== undefined && { agentType: one.agentType }),
-    path,
-    expected: one.rights.get(path) ?? [],
-    found: found[path]!,
-  }))
-  const others = one.policies.filter((policy) => policy !== one.policy)
-  const faults = others.map((policy) => `${who} has policy "${policy}" too`)
-  if (!one.policies.includes(one.policy)) faults.push(`${who} has no policy "${one.policy}"`)
-  return { cells, faults: [...faults, ...cells.flatMap((cell) => faultOf(who, cell))] }
+  const subject = one.agentType === undefined ? {} : { agentType: one.agentType }
+  const cells = all.map((path): ProofCell => {
+    return { ...subject, path, expected: one.rights.get(path) ?? [], found: found[path]! }
+  })
+  const who = one.agentType === undefined ? 'the sidecar' : `agent type ${one.agentType}`
+  const texts = [...policyFaults(one), ...cells.flatMap(cellFault)]
+  return { cells, faults: texts.map((text) => ({ ...subject, text: `${who}${text}` })) }
+}
+
+function policyFaults({ policies, policy }: Asked): string[] {
+  const others = policies.filter((other) => other !== policy).map((other) => ` has policy "${other}" too`)
+  return policies.includes(policy) ? others : [...others, ` has no policy "${policy}"`]
 }
 
 async function capabilitiesOf(
@@ -130,9 +138,9 @@ async function capabilitiesOf(
   return found
 }
 
-function faultOf(who: string, { path, expected, found }: ProofCell): string[] {
+function cellFault({ path, expected, found }: ProofCell): string[] {
   if (list(expected) === list(found)) return []
-  return [`${who}: ${path}: may ${list(found)}, expected ${list(expected)}`]
+  return [`: ${path}: may ${list(found)}, expected ${list(expected)}`]
 }
 
 const list = (verbs: string[]) => (verbs.length > 0 ? verbs.join(', ') : 'nothing')

@@ -27,13 +27,11 @@ export async function verify(options: VaultOptions): Promise<void> {
   const proof = isComplete
     ? await provePolicies(client, token, { desired, input })
     : { cells: [], faults: [] }
-  const faults = [...differencesOf(found), ...proof.faults]
+  const faults = [...differencesOf(found), ...proof.faults.map(({ text }) => text)]
   const record = { ok: faults.length === 0, faults, cells: proof.cells }
   show(target, options, { record, text: proofText(target, { cells: proof.cells, faults }) })
   if (faults.length > 0)
-    throw new CommandError(
-      `Vault does not hold what the cluster file says: see "threadbound policies plan" (${faults.length} faults)`,
-    )
+    throw new CommandError('Vault does not give what the cluster file says, no more and no less')
 }
 
 /** Removes what carries a name of this cluster and environment and is in no plan. */

@@ -1,4 +1,4 @@
-import type { ProofCell, VaultChange, VaultPlan, VaultProof } from '#lib/vault'
+import type { ProofCell, VaultChange, VaultPlan } from '#lib/vault'
 import { printable } from '#lib/traces'
 import { table, terminalWidth } from '../terminal.ts'
 import type { VaultTarget } from '../vault-target.ts'
@@ -38,7 +38,10 @@ export function appliedText({ changes, waiting }: Pick<VaultPlan, 'changes' | 'w
 }
 
 /** What each identity may do with each secret, then what is wrong. */
-export function proofText({ cluster }: VaultTarget, { cells, faults }: VaultProof): string {
+export function proofText(
+  { cluster }: VaultTarget,
+  { cells, faults }: { cells: ProofCell[]; faults: string[] },
+): string {
   const secrets = Object.keys(cluster.secrets)
   const rows = [...Object.keys(cluster.agents), undefined].map((agentType) => [
     agentType ?? '(the sidecar itself)',

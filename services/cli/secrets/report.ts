@@ -59,16 +59,16 @@ export function statusText(one: SecretStatus): string {
     ['kind', one.kind],
     ['generation', one.generation === undefined ? undefined : generationText(one)],
     ['age', one.ageMs === undefined ? undefined : `${ageText(one.ageMs)}, written ${one.writtenAt}`],
-    [
-      'next rotation',
-      one.rotate
-        ? `none: rotate is not acted upon yet (${one.rotate})`
-        : 'none: the cluster file has no rotate',
-    ],
+    ['next rotation', rotationText(one)],
     ['leases', one.leases === null ? 'unknown: the token may not count them' : one.leases],
     ['consumers', one.consumers.join(', ') || 'no agent type'],
     ['cache', one.cache === undefined ? undefined : cacheText(one.cache)],
   ])
+}
+
+function rotationText({ rotate, generation }: SecretStatus): string {
+  if (generation === undefined) return 'none: each attempt has a user of its own'
+  return rotate ? `none: rotate is not acted upon yet (${rotate})` : 'none: the cluster file has no rotate'
 }
 
 /** Generation in a table or a line. */

@@ -1,14 +1,20 @@
 import type { RaiseAlert } from '#lib/queue'
 import type { Clock } from '#lib/runtime'
-import type { VaultNames, VaultPlan } from '#lib/vault'
 
 /** How long a difference must last: policies that are being written, or a Vault that has just started, are no drift. */
 const LASTS_MS = 5000
 
+/** One thing that is otherwise than planned. */
+export interface PolicyDifference {
+  /** Whom it concerns; undefined: the sidecar, or no single agent type. */
+  agentType?: string | undefined
+  /** For people. */
+  text: string
+}
+
 export interface PolicyWatchOptions {
-  names: VaultNames
   /** Compares Vault with what it shall hold. */
-  look: () => Promise<VaultPlan>
+  look: () => Promise<PolicyDifference[]>
   /** Raises an alert of an agent type, or of the sidecar where it concerns no single one. */
   raise: (agentType: string | undefined) => RaiseAlert
   everyMs: number
@@ -57,9 +63,10 @@ export class PolicyWatch implements AsyncDisposable {
   }
 
   async #look(): Promise<Drift | undefined> {
-    const { look, names } = this.#options
-    const plan = await look().catch(() => undefined)
-    return plan && driftOf(names, plan)
+    const found = await this.#options.look().catch(() => undefined)
+    if (!found) return undefined
+    const grouped = Map.groupBy(found, ({ agentType }) => agentType)
+    return new Map([...grouped].map(([agentType, all]) => [agentType, all.map(({ text }) => text)]))
   }
 
   async #tell(drift: Drift): Promise<void> {
@@ -80,18 +87,6 @@ export class PolicyWatch implements AsyncDisposable {
       () => false,
     )
   }
-}
-
-function driftOf(names: VaultNames, { changes, leftOver }: VaultPlan): Drift {
-  const all = [
-    ...changes.map(({ action, kind, name }) => ({
-      name,
-      line: `${kind} ${name} ${action === 'create' ? 'is missing' : 'was changed'}`,
-    })),
-    ...leftOver.map(({ kind, name }) => ({ name, line: `${kind} ${name} is in no plan` })),
-  ]
-  const grouped = Map.groupBy(all, ({ name }) => names.agentTypeOf(name))
-  return new Map([...grouped].map(([agentType, found]) => [agentType, found.map(({ line }) => line)]))
 }
 
 function isSame(a: Drift, b: Drift): boolean {

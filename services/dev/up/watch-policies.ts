@@ -8,8 +8,15 @@ import {
   silentLog,
   systemClock,
 } from '#lib/runtime'
-import { planPolicies, planVault, VaultClient } from '#lib/vault'
-import { PolicyWatch } from './policy-watch.ts'
+import {
+  type DesiredVault,
+  planPolicies,
+  planVault,
+  type PolicyInput,
+  provePolicies,
+  VaultClient,
+} from '#lib/vault'
+import { type PolicyDifference, PolicyWatch } from './policy-watch.ts'
 import type { RedisAccess } from './redis.ts'
 import type { UpState } from './state-file.ts'
 
@@ -47,7 +54,8 @@ export async function watchPolicies({
   say,
 }: WatchPoliciesOptions): Promise<AsyncDisposable> {
   await using stack = new AsyncDisposableStack()
-  const desired = planPolicies(vaultNeeds(await loadCluster(state.clusterFile)))
+  const input = vaultNeeds(await loadCluster(state.clusterFile))
+  const desired = planPolicies(input)
   const client = stack.use(await VaultClient.open({ address: state.vault }))
   const token = readCredential(state.vaultTokenFile)
   const redis = await openRedis(access, 'reader', { log: silentLog })
@@ -55,8 +63,7 @@ export async function watchPolicies({
   const { names } = desired
   stack.use(
     PolicyWatch.open({
-      names,
-      look: () => planVault(client, token, desired),
+      look: () => differences(client, token, { desired, input }),
       raise: (agentType) =>
         openAlerts(
           redis,
@@ -71,3 +78,19 @@ export async function watchPolicies({
   const opened = stack.move()
   return onDispose(() => opened.disposeAsync())
 }
+
+/** What Vault holds otherwise than planned; where that is nothing, what it allows beyond: a group may give a policy too. */
+async function differences(
+  client: VaultClient,
+  token: string,
+  { desired, input }: { desired: DesiredVault; input: PolicyInput },
+): Promise<PolicyDifference[]> {
+  const { changes, leftOver } = await planVault(client, token, desired)
+  const found = [
+    ...changes.map(({ action, kind, name }) => ({ name, text: `${kind} ${name} ${WAS[action]}` })),
+    ...leftOver.map(({ kind, name }) => ({ name, text: `${kind} ${name} is in no plan` })),
+  ].map(({ name, text }) => ({ agentType: desired.names.agentTypeOf(name), text }))
+  return found.length > 0 ? found : (await provePolicies(client, token, { desired, input })).faults
+}
+
+const WAS = { create: 'is missing', update: 'was changed' }

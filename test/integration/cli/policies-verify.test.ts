@@ -83,7 +83,7 @@ describe('I5 least: policies verify', () => {
     const run = await world.run('policies', 'verify')
     expect(run.code).toBe(1)
     expect(run.stdout).toContain(fault)
-    expect(run.stderr).toContain('threadbound policies plan')
+    expect(run.stderr).toContain('Vault does not give what the cluster file says')
   })
 
   test('says what is missing where nothing was applied', async () => {

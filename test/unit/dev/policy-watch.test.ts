@@ -1,23 +1,17 @@
 import { describe, expect, test } from 'vitest'
-import { vaultNames, type VaultPlan } from '#lib/vault'
-import { PolicyWatch } from '../../../services/dev/up/policy-watch.ts'
+import { type PolicyDifference, PolicyWatch } from '../../../services/dev/up/policy-watch.ts'
 import { TurnedClock } from '../../support/turned-clock.ts'
 
 const HOUR = 3_600_000
-const AS_PLANNED: VaultPlan = { changes: [], leftOver: [], waiting: [] }
-const changed = (name: string): VaultPlan => ({
-  ...AS_PLANNED,
-  changes: [{ action: 'update', kind: 'policy', name, diff: [] }],
-})
-const WRITER = changed('tb--demo--dev--agent--writer')
-const SIDECAR = changed('tb--demo--dev--sidecar')
+const AS_PLANNED: PolicyDifference[] = []
+const WRITER = [{ agentType: 'writer', text: 'policy a was changed' }]
+const SIDECAR = [{ text: 'policy b was changed' }]
 
 function setup() {
   const clock = new TurnedClock()
   const raised: string[] = []
-  let plan: VaultPlan | Error = AS_PLANNED
+  let plan: PolicyDifference[] | Error = AS_PLANNED
   const watch = PolicyWatch.open({
-    names: vaultNames({ cluster: 'demo', environment: 'dev' }),
     look: async () => {
       if (plan instanceof Error) throw plan
       return plan
@@ -28,7 +22,7 @@ function setup() {
     clock,
     say: () => {},
   })
-  const holds = (now: VaultPlan | Error) => void (plan = now)
+  const holds = (now: PolicyDifference[] | Error) => void (plan = now)
   return { clock, raised, holds, [Symbol.asyncDispose]: () => watch[Symbol.asyncDispose]() }
 }
 
@@ -39,11 +33,11 @@ describe('the watch over policies', () => {
     expect(world.raised).toEqual([])
     world.holds(WRITER)
     await world.clock.advance(5 * HOUR)
-    expect(world.raised).toEqual(['writer policy-drift policy tb--demo--dev--agent--writer was changed'])
+    expect(world.raised).toEqual(['writer policy-drift policy a was changed'])
     world.holds(SIDECAR)
     await world.clock.advance(2 * HOUR)
     expect(world.raised.slice(1)).toEqual([
-      'sidecar policy-drift policy tb--demo--dev--sidecar was changed',
+      'sidecar policy-drift policy b was changed',
       'writer policy-drift-over',
     ])
     world.holds(AS_PLANNED)

@@ -20,7 +20,7 @@ const Act = z.strictObject({
 export interface OperatorRoutesOptions {
   cluster: Cluster
   reader: SecretReader
-  audit: AuditLog
+  audit: Pick<AuditLog, 'record'>
 }
 
 /** What an agent type gets of a secret now: a generation, or why it gets none. */

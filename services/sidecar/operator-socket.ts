@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { dirname } from 'node:path'
 import { type Log, hashCredential, isSameHash, onDispose, readCredential } from '#lib/runtime'
 import { sendError, sendJson } from './exchange.ts'
+import { failureOf } from './failure.ts'
 import { OperatorRoutes, type OperatorRoutesOptions } from './operator-routes.ts'
 
 /** Where operators ask, and what they present. */
@@ -55,6 +56,8 @@ async function serve({ request, response, credential, routes, log }: Exchange): 
   try {
     sendJson(response, 200, await routes.answer(request))
   } catch (error) {
+    const name = error instanceof Error ? error.name : typeof error
+    if (failureOf(error).type === 'sidecar-failed') log.error({ error: name }, "operator's request failed")
     sendError(response, error)
   }
 }

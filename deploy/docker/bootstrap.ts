@@ -3,14 +3,7 @@
  * services read, and gives the sidecar a login that is good once. The same twice changes nothing but the login.
  */
 import { chownSync, readFileSync, writeFileSync } from 'node:fs'
-import {
-  type Cluster,
-  loadCluster,
-  type Secret,
-  secretKind,
-  usableSecrets,
-  writeResolvedCluster,
-} from '#lib/cluster'
+import { type Cluster, loadCluster, type Secret, vaultNeeds, writeResolvedCluster } from '#lib/cluster'
 import {
   applyMounts,
   applyPolicies,
@@ -32,7 +25,7 @@ await using client = await VaultClient.open({
   address: process.env['TB_VAULT_ADDRESS'] ?? 'http://vault:8200',
 })
 
-const desired = planPolicies({ ...scope, agentTypes: agentTypesOf(cluster), databases: databasesOf(cluster) })
+const desired = planPolicies(vaultNeeds(cluster))
 await applyMounts(client, rootToken, desired)
 for (const name of STATIC_SECRETS)
   await putSecret(client, rootToken, {
@@ -59,23 +52,6 @@ function inContainers(loaded: Cluster): Cluster {
 function atContainer(secret: Secret): Secret {
   if (secret.connect) return { ...secret, connect: { ...secret.connect, host: 'postgres', port: 5432 } }
   return secret.egress ? { ...secret, egress: { ...secret.egress, baseUrl: 'http://models:8080' } } : secret
-}
-
-function agentTypesOf(loaded: Cluster) {
-  return Object.values(loaded.agents).map(({ name, timeoutMs }) => ({
-    name,
-    timeoutMs,
-    secrets: usableSecrets(loaded, name).map((secret) => ({
-      name: secret,
-      kind: secretKind(loaded.secrets[secret]!),
-    })),
-  }))
-}
-
-function databasesOf(loaded: Cluster) {
-  return Object.values(loaded.secrets).flatMap(({ name, connect, grant = [], ttlMs = 300_000 }) =>
-    connect ? [{ secret: name, ...connect, grant, ttlMs }] : [],
-  )
 }
 
 function giveToSidecar(file: string, content: string): void {

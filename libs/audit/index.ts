@@ -7,4 +7,5 @@
 export { type AnchorOptions, AuditAnchor } from './anchor.ts'
 export { type AuditHead, AuditLog, type AuditLogOptions, AuditUnavailableError } from './audit-log.ts'
 export { type AuditEvent, AuditEventError } from './event.ts'
+export { type AuditFilter, readAudit, type WrittenEvent } from './read.ts'
 export { type AuditVerdict, type NotedElsewhere, verifyAudit } from './verify.ts'

@@ -27,5 +27,5 @@ export {
   wrappedLogin,
   type WrappedLoginOptions,
 } from './login.ts'
-export { type ReaderOptions, type SecretRead, SecretReader } from './reader.ts'
+export { type CacheState, type ReaderOptions, type SecretRead, SecretReader } from './reader.ts'
 export { SecretValue, SecretWipedError } from './secret-value.ts'

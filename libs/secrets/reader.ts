@@ -44,6 +44,17 @@ export interface SecretRead {
   stale: boolean
 }
 
+/** What is kept of a secret for an agent type. */
+export interface CacheState {
+  agentType: string
+  /** `value`, or why there is none. */
+  state: 'value' | 'denied' | 'not-found' | 'unusable'
+  /** The KV version of the value. */
+  generation?: number
+  /** How long it is served without asking Vault; 0 or less when the next read asks. */
+  freshForMs: number
+}
+
 type Entry = { refreshAt: number; freshUntil: number; staleUntil: number } & (
   | { value: SecretValue }
   | { error: Error }
@@ -56,6 +67,7 @@ type Entry = { refreshAt: number; freshUntil: number; staleUntil: number } & (
  * R3: denied or gone purges the value at once, and is itself remembered for some seconds.
  * R4: a value in use is read anew before it is old, beside those who use it.
  * R5: while Vault does not answer, the last value is served up to `staleMs`, said so; then it fails.
+ * R6: what was asked before a secret was forgotten is not kept.
  */
 export class SecretReader implements AsyncDisposable {
   readonly #options: ReaderOptions
@@ -106,6 +118,21 @@ export class SecretReader implements AsyncDisposable {
     return true
   }
 
+  /** Forgets a secret for every agent type, its absence and refusals too: the next read asks Vault. */
+  forget(secret: string): void {
+    for (const known of [this.#entries, this.#loading, this.#refused])
+      for (const key of known.keys()) if (key.endsWith(`/${secret}`)) known.delete(key)
+  }
+
+  /** What is kept of a secret: for operators, never a value. */
+  cached(secret: string): CacheState[] {
+    const now = this.#clock.now()
+    return [...this.#entries].flatMap(([key, entry]) => {
+      const [agentType, name] = key.split('/') as [string, string]
+      return name === secret ? [{ agentType, ...stateOf(entry), freshForMs: entry.freshUntil - now }] : []
+    })
+  }
+
   /** Wipes every value and ends the tokens. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled(this.#loading.values())
@@ -137,7 +164,10 @@ export class SecretReader implements AsyncDisposable {
     const key = keyOf(agentType, secret)
     const running = this.#loading.get(key)
     if (running) return running
-    const loading = this.#load(agentType, secret).finally(() => this.#loading.delete(key))
+    const isWanted = () => this.#loading.get(key) === loading
+    const loading: Promise<Entry> = this.#load(agentType, secret)
+      .then((entry) => (isWanted() ? this.#keep(key, entry) : entry))
+      .finally(() => isWanted() && this.#loading.delete(key))
     this.#loading.set(key, loading)
     return loading
   }
@@ -146,8 +176,7 @@ export class SecretReader implements AsyncDisposable {
     const askedAt = this.#clock.now()
     try {
       const { data, version } = await this.#ask(agentType, secret)
-      const value = valueOf(secret, data, version)
-      return this.#keep(keyOf(agentType, secret), { ...this.#freshness(askedAt), value })
+      return { ...this.#freshness(askedAt), value: valueOf(secret, data, version) }
     } catch (error) {
       return this.#loadFailed(agentType, secret, error)
     }
@@ -167,13 +196,17 @@ export class SecretReader implements AsyncDisposable {
   }
 
   #loadFailed(agentType: string, secret: string, error: unknown): Entry {
-    const key = keyOf(agentType, secret)
-    const refused = (error: Error, forMs: number) =>
-      this.#keep(key, { error, refreshAt: Infinity, freshUntil: this.#clock.now() + forMs, staleUntil: 0 })
+    const freshUntil = (forMs: number) => this.#clock.now() + forMs
+    const refused = (error: Error, forMs: number) => ({
+      error,
+      refreshAt: Infinity,
+      freshUntil: freshUntil(forMs),
+      staleUntil: 0,
+    })
     if (isVaultError(error, 'denied')) return refused(new SecretDeniedError(agentType, secret), DENIED_MS)
     if (isVaultError(error, 'notFound')) return refused(new SecretNotFoundError(secret), NOT_FOUND_MS)
     if (error instanceof SecretMalformedError) return refused(error, NOT_FOUND_MS)
-    const last = this.#entries.get(key)
+    const last = this.#entries.get(keyOf(agentType, secret))
     if (!isVaultError(error) || !error.retryable) throw error
     if (!last || !('value' in last) || this.#clock.now() >= last.staleUntil)
       throw new SecretUnavailableError(secret, { cause: error })
@@ -194,6 +227,12 @@ export class SecretReader implements AsyncDisposable {
     if (this.#entries.size > MAX_ENTRIES) this.#entries.delete(this.#entries.keys().next().value!)
     return entry
   }
+}
+
+function stateOf(entry: Entry): Pick<CacheState, 'state' | 'generation'> {
+  if ('value' in entry) return { state: 'value', generation: entry.value.generation }
+  if (entry.error instanceof SecretDeniedError) return { state: 'denied' }
+  return { state: entry.error instanceof SecretNotFoundError ? 'not-found' : 'unusable' }
 }
 
 const keyOf = (agentType: string, secret: string) => `${agentType}/${secret}`

@@ -1,47 +1,66 @@
 import { messageOf, PermanentError } from '#lib/runtime'
+import { type AdminUser, adminUserOf } from './admin-secret.ts'
+import type { Wrapped } from './answers.ts'
 import type { VaultClient } from './client.ts'
 import { isVaultError } from './errors.ts'
+import { missingMounts, type MissingMount } from './mounts.ts'
 import { vaultNames, type VaultScope } from './names.ts'
+import { databaseObjects, pathOf, type VaultObject } from './objects.ts'
+import { type Difference, differencesOf, type VaultPlan } from './plan.ts'
 import type { DesiredVault } from './policies.ts'
-import type { Wrapped } from './answers.ts'
 
-/** A database's admin secret is absent, or is not `user:password`. */
-export class AdminSecretError extends PermanentError {
-  override readonly name = 'AdminSecretError'
-  constructor(secret: string, adminSecret: string, found: string) {
-    super(`secret "${secret}": admin secret "${adminSecret}" ${found}, expected "user:password"`)
+type Database = DesiredVault['databases'][number]
+
+/** Vault's database engine did not take a connection: it tries each one, as the user of its admin secret. */
+export class DatabaseRefusedError extends PermanentError {
+  override readonly name = 'DatabaseRefusedError'
+  constructor({ secret, adminSecret, connection }: Database, options: ErrorOptions) {
+    const where = String(connection['connection_url']).replace(/^.*@/, '')
+    super(
+      `secret "${secret}": Vault cannot use the database ${where} as the user in "${adminSecret}": ` +
+        'is it reachable from Vault, and are user and password right?',
+      options,
+    )
   }
 }
 
-/** Mounts and auth methods alone: what must be there before the first secret is put. Idempotent. */
+/** Mounts and auth methods alone: what must be there before the first secret is put. Idempotent. @throws MountTakenError */
 export async function applyMounts(client: VaultClient, token: string, desired: DesiredVault): Promise<void> {
-  const mounts = await client.admin.mounts(token)
-  for (const { path, ...options } of desired.mounts)
-    if (!mounts.has(`${path}/`)) await client.admin.mount(token, path, options).catch(ignoreInUse)
-  const methods = await client.admin.authMethods(token)
-  for (const { path, type } of desired.authMethods)
-    if (!methods.has(`${path}/`)) await client.admin.enableAuth(token, path, type).catch(ignoreInUse)
+  for (const mount of await missingMounts(client, token, desired)) await makeMount(client, token, mount)
 }
 
 /**
- * Makes Vault hold what was planned; the same twice changes nothing. Admin secrets of databases must lie in KV
- * (`applyMounts`, `putSecret`), and each database must answer: Vault tries the connection.
- * @throws AdminSecretError, VaultError
+ * Makes Vault hold what was planned, and writes only what differs; the same twice changes nothing. A database whose
+ * admin secret has no value yet is left out and given back as `waiting`; the others must answer: Vault tries them.
+ * @throws MountTakenError before anything is changed; AdminSecretError, DatabaseRefusedError, VaultError
  */
 export async function applyPolicies(
   client: VaultClient,
   token: string,
   desired: DesiredVault,
-): Promise<void> {
-  await applyMounts(client, token, desired)
-  for (const { name, text } of desired.policies) await client.admin.putPolicy(token, name, text)
-  for (const { name, role } of desired.tokenRoles) await client.admin.putTokenRole(token, name, role)
-  for (const { name, role } of desired.appRoles) await client.admin.putAppRole(token, name, role)
-  for (const database of desired.databases) {
-    const admin = await adminOf(client, token, desired, database)
-    await client.admin.putDatabaseConnection(token, database.name, { ...database.connection, ...admin })
-    await client.admin.putDatabaseRole(token, database.name, database.role)
+): Promise<Pick<VaultPlan, 'changes' | 'waiting'>> {
+  const { differences, waiting } = await differencesOf(client, token, desired)
+  for (const difference of differences) await make(client, token, { ...difference, desired })
+  return { changes: differences.map(({ change }) => change), waiting }
+}
+
+/**
+ * Sets up the databases that use an admin secret which is about to get a value: Vault's engine keeps a copy of its own,
+ * whose change no comparison can see. Vault tries the user first. Gives the dynamic secrets that it concerned.
+ * @throws DatabaseRefusedError, with the databases before it already changed
+ */
+export async function connectDatabases(
+  client: VaultClient,
+  token: string,
+  { desired, adminSecret, admin }: { desired: DesiredVault; adminSecret: string; admin: AdminUser },
+): Promise<string[]> {
+  const concerned = desired.databases.filter((database) => database.adminSecret === adminSecret)
+  for (const database of concerned) {
+    const [connection, role] = databaseObjects(database, admin.username)
+    await writeConnection(client, token, { database, connection, admin })
+    await client.inventory.write(token, pathOf(role), role.fields)
   }
+  return concerned.map(({ secret }) => secret)
 }
 
 /** Stores a static secret's value and gives its generation. `cas`: the generation it must have now, 0 for none. */
@@ -68,19 +87,39 @@ export async function issueWrappedSecretId(
   return { roleId, wrapped }
 }
 
-async function adminOf(
+interface Making extends Pick<Difference, 'mount' | 'object' | 'database'> {
+  desired: DesiredVault
+}
+
+async function make(client: VaultClient, token: string, making: Making): Promise<void> {
+  const { mount, object, database, desired } = making
+  if (mount) return makeMount(client, token, mount)
+  if (!object) return undefined
+  if (object.kind !== 'database connection' || !database)
+    return client.inventory.write(token, pathOf(object), object.fields)
+  const { secret, adminSecret } = database
+  const admin = await adminUserOf(client, token, { names: desired.names, secret, adminSecret })
+  if (admin) await writeConnection(client, token, { database, connection: object, admin })
+}
+
+async function writeConnection(
   client: VaultClient,
   token: string,
-  desired: DesiredVault,
-  { secret, adminSecret }: DesiredVault['databases'][number],
-): Promise<{ username: string; password: string }> {
-  const entry = await client.kvRead(token, desired.names.secret(adminSecret)).catch((error: unknown) => {
-    if (isVaultError(error, 'notFound')) throw new AdminSecretError(secret, adminSecret, 'is not in Vault')
-    throw error
+  { database, connection, admin }: { database: Database; connection: VaultObject; admin: AdminUser },
+): Promise<void> {
+  const fields = { ...connection.fields, ...admin }
+  await client.inventory.write(token, pathOf(connection), fields, true).catch((cause: unknown) => {
+    throw isVaultError(cause, 'badRequest', 'server') ? new DatabaseRefusedError(database, { cause }) : cause
   })
-  const [, username, password] = /^([^:]+):(.+)$/s.exec(String(entry.data['value'])) ?? []
-  if (!username || !password) throw new AdminSecretError(secret, adminSecret, 'has another form')
-  return { username, password }
+}
+
+function makeMount(
+  client: VaultClient,
+  token: string,
+  { kind, path, ...options }: MissingMount,
+): Promise<void> {
+  if (kind === 'mount') return client.admin.mount(token, path, options).catch(ignoreInUse)
+  return client.admin.enableAuth(token, path, options.type).catch(ignoreInUse)
 }
 
 /** Someone else mounted it in the meantime: the same end. */

@@ -32,6 +32,8 @@ export interface Call<T> {
   /** Undefined: an unauthenticated call. */
   token?: string | undefined
   json?: object | undefined
+  /** True: asks for the names below the path. As a parameter, because no proxy and no server of Node's knows the verb LIST. */
+  list?: boolean
   answer: z.ZodType<T>
   /** True: may be sent again when the first try's fate is unknown. Default: GET only. */
   idempotent?: boolean
@@ -127,7 +129,8 @@ export class VaultCalls implements AsyncDisposable {
   /** What node-vault calls in place of axios. The path '/' keeps its special case for sys/health away. */
   async #send({ method, headers, signal, call }: Request & Extras) {
     const body = call.json && JSON.stringify(call.json)
-    const reply = await this.#transport.send({ method, path: call.path, headers, body, signal })
+    const path = call.list ? `${call.path}?list=true` : call.path
+    const reply = await this.#transport.send({ method, path, headers, body, signal })
     const good =
       reply.status === 200 || reply.status === 202 || reply.status === 204 || call.accept?.(reply.status)
     if (!good) throw failureOf(operationOf(call), reply, call.login === true)

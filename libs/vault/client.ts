@@ -3,6 +3,7 @@ import * as answers from './answers.ts'
 import { VaultAdmin } from './admin.ts'
 import { durationOf, VaultCalls, type VaultOptions } from './calls.ts'
 import { isVaultError } from './errors.ts'
+import { VaultInventory } from './inventory.ts'
 import { type VaultPath, vaultPath } from './path.ts'
 
 /** A child token as asked for. */
@@ -26,10 +27,13 @@ export class VaultClient implements AsyncDisposable {
   readonly #calls: VaultCalls
   /** What the bootstrap and `policies apply` need. */
   readonly admin: VaultAdmin
+  /** What lies where, by path: for plans, proofs and lists. */
+  readonly inventory: VaultInventory
 
   private constructor(calls: VaultCalls) {
     this.#calls = calls
     this.admin = new VaultAdmin(calls)
+    this.inventory = new VaultInventory(calls)
   }
 
   /** Opens no connection yet: the first call does. @throws TypeError for an address that is none */

@@ -16,10 +16,24 @@ export type {
   Wrapped,
 } from './answers.ts'
 export type { MountOptions, VaultAdmin } from './admin.ts'
-export { AdminSecretError, applyMounts, applyPolicies, issueWrappedSecretId, putSecret } from './apply.ts'
+export { AdminSecretError, type AdminUser, parseAdminUser } from './admin-secret.ts'
+export {
+  applyMounts,
+  applyPolicies,
+  connectDatabases,
+  DatabaseRefusedError,
+  issueWrappedSecretId,
+  putSecret,
+} from './apply.ts'
 export type { VaultOptions } from './calls.ts'
 export { type CreateTokenOptions, VaultClient } from './client.ts'
 export { isVaultError, VaultError, type VaultErrorKind } from './errors.ts'
+export type { VaultInventory } from './inventory.ts'
+export { MountTakenError } from './mounts.ts'
 export { VaultNameError, type VaultNames, vaultNames, type VaultScope } from './names.ts'
 export { type VaultPath, vaultPath, VaultPathError } from './path.ts'
+export { planVault, type VaultChange, type VaultPlan } from './plan.ts'
 export { type DatabaseInput, type DesiredVault, planPolicies, type PolicyInput } from './policies.ts'
+export { type ProofCell, type ProofFault, provePolicies, type VaultProof } from './proof.ts'
+export { prunePolicies } from './prune.ts'
+export { leasesOf, listSecrets, removeSecret, type StoredSecret, storedSecret } from './stored-secrets.ts'

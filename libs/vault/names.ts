@@ -22,6 +22,10 @@ export interface VaultNames {
   readonly scope: Readonly<VaultScope>
   /** Where a static secret lies: `kv/data/tb/<cluster>/<environment>/<secret>`. */
   readonly secret: (secret: string) => VaultPath
+  /** What Vault notes of a static secret beside its values. */
+  readonly metadata: (secret: string) => VaultPath
+  /** Below it lie all static secrets of this cluster and environment. */
+  readonly secretsFolder: VaultPath
   /** An agent type's policy and its token role, one name. */
   readonly agent: (agentType: string) => string
   /** The sidecar's policy and its AppRole, one name. */
@@ -34,6 +38,10 @@ export interface VaultNames {
   readonly database: (secret: string) => string
   /** Where a dynamic secret is leased: `database/creds/<name>`. */
   readonly credentials: (secret: string) => VaultPath
+  /** True for what we name in this cluster and environment. Not by prefix alone: `tb--a--b--` also begins `tb--a--b---x`. */
+  readonly owns: (name: string) => boolean
+  /** The agent type that a name of ours is of; undefined for the sidecar's and for databases. */
+  readonly agentTypeOf: (name: string) => string | undefined
 }
 
 /**
@@ -49,12 +57,17 @@ export function vaultNames({ cluster, environment }: VaultScope): VaultNames {
   return {
     scope,
     secret: (secret) => vaultPath('kv', 'data', 'tb', cluster, environment, part('secret', secret)),
+    metadata: (secret) => vaultPath('kv', 'metadata', 'tb', cluster, environment, part('secret', secret)),
+    secretsFolder: vaultPath('kv', 'metadata', 'tb', cluster, environment),
     agent: (agentType) => join('agent', part('agent type', agentType)),
     sidecar,
     sidecarSecretId: vaultPath('auth', 'approle', 'role', sidecar, 'secret-id'),
     auditHead: (service) => vaultPath('kv', 'data', 'tb', cluster, `${environment}--audit`, service),
     database,
     credentials: (secret) => vaultPath('database', 'creds', database(secret)),
+    agentTypeOf: (name) =>
+      name.startsWith(join('agent', '')) ? name.slice(join('agent', '').length) : undefined,
+    owns: (name) => name.startsWith(join('')) && /^[a-z]/.test(name.slice(join('').length)),
   }
 }
 

@@ -13,6 +13,8 @@ export interface PolicyInput extends VaultScope {
     timeoutMs?: number
   }[]
   databases: DatabaseInput[]
+  /** Every static secret, also those that are for no agent type: a proof asks about them. */
+  staticSecrets?: string[]
 }
 
 /** A database that users are leased on. */
@@ -121,14 +123,21 @@ function rule(path: string, capability: string | string[], parameters: string[] 
   return [`path "${path}" {`, `  capabilities = [${capabilities.join(', ')}]`, ...lines, '}'].join('\n')
 }
 
-/** A role token cannot be renewed, so its explicit maximum is its end; the sidecar's end is its end too. */
+/**
+ * A role token cannot be renewed, so its explicit maximum is its end; the sidecar's end is its end too. What is empty is
+ * said all the same: a write leaves alone what it does not name, so a field that someone added would stay.
+ */
 function tokenRole(names: VaultNames, type: AgentTypeInput): Record<string, unknown> {
   return {
     allowed_policies: [names.agent(type.name)],
+    allowed_policies_glob: [],
+    allowed_entity_aliases: [],
     token_no_default_policy: true,
     token_type: 'service',
     orphan: false,
     renewable: false,
+    token_period: '0s',
+    path_suffix: '',
     token_explicit_max_ttl: durationOf(Math.max(HOUR_MS, (type.timeoutMs ?? 0) + 60_000)),
   }
 }
@@ -164,6 +173,8 @@ function planDatabase(names: VaultNames, input: DatabaseInput): DesiredVault['da
         ...input.grant.map((grant) => `GRANT ${grant} TO "{{name}}";`),
       ],
       revocation_statements: REVOCATION,
+      renew_statements: [],
+      rollback_statements: [],
       default_ttl: durationOf(input.ttlMs),
       max_ttl: durationOf(input.maxTtlMs ?? Math.max(input.ttlMs, HOUR_MS)),
     },

@@ -4,6 +4,8 @@ import { Level } from '#lib/runtime'
 import type { EnqueueFlags } from './commands/requests.ts'
 import type { UpFlags } from './commands/up.ts'
 import type { VerifyFlags } from './commands/verify-isolation.ts'
+import { DEFAULT_DATA } from './defaults.ts'
+import { vaultCommands } from './program-vault.ts'
 import type { TargetOptions } from './target.ts'
 
 interface JsonFlag {
@@ -12,7 +14,6 @@ interface JsonFlag {
 type Flags = TargetOptions & JsonFlag
 
 const DEFAULT_PORT = '7420'
-const DEFAULT_DATA = '.threadbound'
 const EXAMPLES = `
 Exit codes: 0; 1 when what was asked for did not go well; 2 when the command line is wrong.
 
@@ -34,6 +35,7 @@ export function createProgram(): Command {
     .addHelpText('after', EXAMPLES)
   running(program)
   requests(program)
+  vaultCommands(program)
   host(program)
   return program
 }

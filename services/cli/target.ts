@@ -24,7 +24,13 @@ const UpState = z.object({
   apiKeyFile: z.string(),
   traces: z.url().optional(),
   tracesTokenFile: z.string().optional(),
+  vault: z.url().optional(),
+  vaultTokenFile: z.string().optional(),
+  clusterFile: z.string().optional(),
+  auditFile: z.string().optional(),
+  operator: z.object({ socket: z.string(), credentialFile: z.string() }).optional(),
 })
+export type UpState = z.infer<typeof UpState>
 
 /** Finds the cluster: `--url` with `--api-key-file`, else the one that `up` runs on the data directory. @throws CommandError */
 export function findTarget(options: TargetOptions): Target {
@@ -34,7 +40,7 @@ export function findTarget(options: TargetOptions): Target {
       throw new UsageError(`--url: expected an http or https URL, found "${options.url}"`)
     return { producer: client(options.url, options.apiKeyFile) }
   }
-  const state = readState(options.data)
+  const state = readState(options.data, 'give --url and --api-key-file')
   const traces = state.traces && {
     url: state.traces,
     ...(state.tracesTokenFile ? { token: readKey(state.tracesTokenFile) } : {}),
@@ -49,21 +55,22 @@ function client(url: string, apiKeyFile: string): ThreadboundClient {
   return new ThreadboundClient({ url, apiKey: readKey(apiKeyFile) })
 }
 
-function readState(data: string): z.infer<typeof UpState> {
+/** What `up` wrote of the cluster that it runs on a data directory. `otherwise`: what else to do without one. @throws CommandError */
+export function readState(data: string, otherwise: string): UpState {
   const file = join(resolve(data), 'up.json')
   try {
     return UpState.parse(JSON.parse(readFileSync(file, 'utf8')))
   } catch (cause) {
     const found = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'is not there' : 'cannot be used'
     throw new CommandError(
-      `no running cluster: ${file} ${found}. Start one with "threadbound up", name its data directory with --data, ` +
-        'or give --url and --api-key-file',
+      `no running cluster: ${file} ${found}. Start one with "threadbound up", name its data directory with --data, or ${otherwise}`,
       { cause },
     )
   }
 }
 
-function readKey(file: string): string {
+/** What a file that holds one credential says. @throws CommandError naming the file */
+export function readKey(file: string): string {
   try {
     return readFileSync(file, 'utf8').trim()
   } catch (cause) {

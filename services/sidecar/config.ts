@@ -15,6 +15,8 @@ export const Config = z.object({
   auditFile: z.string(),
   /** Holds the key of the marks that stand for values in the audit log. Default: a new one at each start. */
   auditKeyFile: z.string().optional(),
+  /** Where operators ask: a socket in a folder that they alone enter, and what they present. Absent: nowhere. */
+  operator: z.object({ socket: z.string(), credentialFile: z.string() }).optional(),
   vault: z.object({
     address: z.url({ protocol: /^https?$/ }),
     /** By AppRole: its role id, and a wrapping token of a secret-id, deleted once it was used. */

@@ -9,6 +9,7 @@ import { anchorAudit } from './anchor.ts'
 import { auditKeyOf } from './audit-key.ts'
 import { Config } from './config.ts'
 import { identityLost, openIdentity } from './identity.ts'
+import { openOperatorSocket } from './operator-socket.ts'
 import { Sidecar } from './sidecar.ts'
 
 const config = loadConfig(Config, process.env)
@@ -40,6 +41,7 @@ await using _sidecar = await Sidecar.open({
   auditKey: auditKeyOf(config.auditKeyFile),
   log,
 })
+await using _operator = await openOperatorSocket(config.operator, { cluster, reader, audit, log })
 const signal = untilSignal(identityLost(identity))
 announceReady()
 log.info({ agentTypes: Object.keys(cluster.agents) }, 'sidecar ready')

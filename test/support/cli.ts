@@ -15,11 +15,11 @@ export interface CliRun {
 /** Runs `threadbound` as a shell would. `node`: the Node on the PATH, any version. */
 export async function runCli(
   args: string[],
-  options: { cwd?: string; stdin?: string; node?: string } = {},
+  options: { cwd?: string; stdin?: string; node?: string; env?: NodeJS.ProcessEnv } = {},
 ): Promise<CliRun> {
   const child = spawn(options.node ?? process.execPath, [COMMAND, ...args], {
     ...(options.cwd ? { cwd: options.cwd } : {}),
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'] },
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...options.env },
   })
   child.stdin.end(options.stdin ?? '')
   const [stdout, stderr, [code]] = await Promise.all([

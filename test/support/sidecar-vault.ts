@@ -1,4 +1,4 @@
-import { type Cluster, parseCluster, secretKind, usableSecrets } from '#lib/cluster'
+import { type Cluster, parseCluster, vaultNeeds } from '#lib/cluster'
 import { DevVault, PostgresExecutor } from '#lib/dev-vault'
 import { silentLog, systemClock } from '#lib/runtime'
 import type { ScratchPostgres } from './scratch-postgres.ts'
@@ -81,19 +81,7 @@ export async function openVault(
   )
   const client = stack.use(await VaultClient.open({ address: vault.address }))
   const scope = { cluster: cluster.name, environment: cluster.environment }
-  const desired = planPolicies({
-    ...scope,
-    agentTypes: Object.keys(cluster.agents).map((name) => ({
-      name,
-      secrets: usableSecrets(cluster, name).map((secret) => ({
-        name: secret,
-        kind: secretKind(cluster.secrets[secret]!),
-      })),
-    })),
-    databases: Object.values(cluster.secrets).flatMap(({ name, connect, grant = [], ttlMs = 300_000 }) =>
-      connect ? [{ secret: name, ...connect, grant, ttlMs }] : [],
-    ),
-  })
+  const desired = planPolicies(vaultNeeds(cluster))
   await applyMounts(client, ROOT, desired)
   const values = {
     'anthropic-api-key': CANARY.anthropic,

@@ -125,6 +125,7 @@ export async function openSidecarWorld({ postgres }: { postgres?: ScratchPostgre
     vault,
     client,
     names,
+    reader,
     database,
     identityFiles,
     socketOf,

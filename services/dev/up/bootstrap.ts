@@ -1,15 +1,12 @@
-import { type Cluster, secretKind, usableSecrets } from '#lib/cluster'
+import { type Cluster, vaultNeeds } from '#lib/cluster'
 import {
   applyMounts,
   applyPolicies,
-  type DatabaseInput,
   issueWrappedSecretId,
   planPolicies,
   putSecret,
   VaultClient,
 } from '#lib/vault'
-
-const DATABASE_TTL_MS = 300_000
 
 /** A Vault of our own, as its owner sees it. */
 export interface VaultAccess {
@@ -27,44 +24,21 @@ export async function bootstrapVault(
   values: ReadonlyMap<string, string>,
 ): Promise<{ databasesLeftOut: string[] }> {
   await using client = await VaultClient.open({ address })
-  const scope = scopeOf(cluster)
-  const databases = databaseInputs(cluster)
-  const known = databases.filter(({ adminSecret }) => values.has(adminSecret))
-  const desired = planPolicies({ ...scope, agentTypes: agentTypeInputs(cluster), databases: known })
+  const needs = vaultNeeds(cluster)
+  const desired = planPolicies(needs)
   await applyMounts(client, rootToken, desired)
-  for (const [name, value] of values) await putSecret(client, rootToken, { ...scope, name, value })
-  await applyPolicies(client, rootToken, desired)
-  const databasesLeftOut = databases
-    .filter((database) => !known.includes(database))
-    .map(({ secret }) => secret)
-  return { databasesLeftOut }
+  for (const [name, value] of values)
+    await putSecret(client, rootToken, { ...desired.names.scope, name, value })
+  const { waiting } = await applyPolicies(client, rootToken, desired)
+  return { databasesLeftOut: waiting.map(({ secret }) => secret) }
 }
 
 /** What a starting sidecar logs in with: a role id, and a token that holds its secret-id once. */
 export async function sidecarLogin(
   { address, rootToken }: VaultAccess,
-  cluster: Cluster,
+  { name, environment }: Cluster,
 ): Promise<{ roleId: string; wrappingToken: string }> {
   await using client = await VaultClient.open({ address })
-  const { roleId, wrapped } = await issueWrappedSecretId(client, rootToken, scopeOf(cluster))
+  const { roleId, wrapped } = await issueWrappedSecretId(client, rootToken, { cluster: name, environment })
   return { roleId, wrappingToken: wrapped.token }
 }
-
-function agentTypeInputs(cluster: Cluster) {
-  return Object.values(cluster.agents).map((agent) => ({
-    name: agent.name,
-    timeoutMs: agent.timeoutMs,
-    secrets: usableSecrets(cluster, agent.name).map((name) => ({
-      name,
-      kind: secretKind(cluster.secrets[name]!),
-    })),
-  }))
-}
-
-function databaseInputs(cluster: Cluster): DatabaseInput[] {
-  return Object.values(cluster.secrets).flatMap(({ name, connect, grant, ttlMs }) =>
-    connect ? [{ secret: name, ...connect, grant: grant ?? [], ttlMs: ttlMs ?? DATABASE_TTL_MS }] : [],
-  )
-}
-
-const scopeOf = ({ name, environment }: Cluster) => ({ cluster: name, environment })

@@ -19,6 +19,7 @@ import { arrangeMounts } from './private-mounts.ts'
 import { ServiceUsers } from './service-users.ts'
 import { startCluster } from './start-cluster.ts'
 import { type UpState, writeState } from './state-file.ts'
+import { policyCheckEveryMs, watchPolicies } from './watch-policies.ts'
 
 /** `--isolation` asks for a level that an agent type may not run at. */
 export class IsolationError extends PermanentError {
@@ -42,6 +43,7 @@ export async function openCluster(
   signal: AbortSignal,
 ): Promise<OpenCluster> {
   const cluster = withIsolation(await loadCluster(options.cluster), options.isolation)
+  const everyMs = policyCheckEveryMs()
   await checkLevels(cluster)
   await using stack = new AsyncDisposableStack()
   stack.use(lockData(privateDirectory(options.data)))
@@ -54,7 +56,7 @@ export async function openCluster(
   killAtExit(supervisor, stack)
   stopEarly(supervisor, signal)
   const credentials = new Credentials(directories.data)
-  const state = await startCluster({
+  const { state, redis } = await startCluster({
     cluster,
     options,
     supervisor,
@@ -64,6 +66,7 @@ export async function openCluster(
     say,
   })
   stack.use(writeState(directories.data, state))
+  stack.use(await watchPolicies({ state, redis: redis('sidecar'), everyMs, say }))
   const running = stack.move()
   return { state, [Symbol.asyncDispose]: () => running.disposeAsync() }
 }

@@ -15,6 +15,12 @@ import type { DevVault } from './vault.ts'
 const LONGEST_DRAIN_MS = 60_000
 const DRAIN_MARGIN_MS = 5000
 
+/** How a command of the operator reaches the sidecar. */
+export interface OperatorAccess {
+  socket: string
+  credentialFile: string
+}
+
 /** What the services are started with, beside the stage. */
 export interface Running {
   /** With the stand-ins' addresses; also in `clusterFile`. */
@@ -39,6 +45,14 @@ export async function startServices(stage: Stage, running: Running) {
   return { producer, console, apiKeyFile: keys.apiKeyFile }
 }
 
+/** Where the sidecar listens for the operator's commands, and what they present. */
+export function operatorAccess({ directories, credentials }: Stage): OperatorAccess {
+  return {
+    socket: join(directories.runtime, 'operator', 'sidecar.sock'),
+    credentialFile: credentials.file('operator'),
+  }
+}
+
 /** What a worker of this type presents to the sidecar: a file of each of them. */
 const credentialName = (agentType: string) => join('sidecar', agentType)
 
@@ -53,6 +67,8 @@ async function startSidecar(stage: Stage, running: Running, publicKeyFile: strin
   const auditFile = ownership.lend('sidecar', existing(join(directories.data, 'audit.log')))
   const accessorFile = ownership.lend('sidecar', existing(join(directories.data, 'sidecar-accessor')))
   const give = (file: string, name?: string) => ownership.give('sidecar', file, name)
+  const operator = operatorAccess(stage)
+  ownership.meet(dirname(operator.socket), 'sidecar', 'sidecar')
   const config = async () => {
     const files = agentTypes.map((agentType) =>
       give(credentials.file(credentialName(agentType)), credentialName(agentType)),
@@ -65,6 +81,7 @@ async function startSidecar(stage: Stage, running: Running, publicKeyFile: strin
       publicKeyFile: give(publicKeyFile),
       auditFile,
       auditKeyFile: give(credentials.file('audit-key')),
+      operator: { ...operator, credentialFile: give(operator.credentialFile) },
       vault: {
         address: running.vault.address,
         roleIdFile: give(roleIdFile),

@@ -2,14 +2,15 @@ import { join } from 'node:path'
 import { writeResolvedCluster } from '#lib/cluster'
 import { startGround } from './ground.ts'
 import { checkPort } from './ports.ts'
-import { startServices } from './services.ts'
+import type { RedisAccounts } from './redis.ts'
+import { operatorAccess, startServices } from './services.ts'
 import type { Stage } from './stage.ts'
 import { withStandIns } from './stand-ins.ts'
 import type { UpState } from './state-file.ts'
 import { startVault } from './vault.ts'
 
 /** Starts everything in the order of need, and says where it is. */
-export async function startCluster(stage: Stage): Promise<UpState> {
+export async function startCluster(stage: Stage): Promise<{ state: UpState; redis: RedisAccounts }> {
   const { options, directories } = stage
   await checkPort('producer', options.port)
   await checkPort('console', options.port === 0 ? 0 : options.port + 1)
@@ -25,14 +26,19 @@ export async function startCluster(stage: Stage): Promise<UpState> {
     ground,
     vault,
   })
-  return {
+  const state: UpState = {
     pid: process.pid,
     producer,
     console,
     apiKeyFile,
     vault: vault.address,
+    vaultTokenFile: vault.rootTokenFile,
+    clusterFile,
+    auditFile: join(directories.data, 'audit.log'),
+    operator: operatorAccess(stage),
     redis: ground.redis('enqueue'),
     traces: ground.tracesUrl ?? ground.telemetry.endpoint,
     tracesTokenFile: ground.telemetry.tokenFile,
   }
+  return { state, redis: ground.redis }
 }

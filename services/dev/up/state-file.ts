@@ -17,6 +17,13 @@ export interface ReadyLine {
 export interface UpState extends Omit<ReadyLine, 'ready'> {
   pid: number
   tracesTokenFile?: string | undefined
+  /** The dev Vault's root token. */
+  vaultTokenFile: string
+  /** The cluster as it runs, with the stand-ins' addresses. */
+  clusterFile: string
+  auditFile: string
+  /** Where the sidecar listens for commands, and what they present. */
+  operator: { socket: string; credentialFile: string }
 }
 
 /** Writes `<data>/up.json`; removed when the cluster ends. */

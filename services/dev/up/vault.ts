@@ -9,6 +9,7 @@ import { STOP_PHASE } from './stop-phases.ts'
 
 /** The dev Vault, running and filled. */
 export interface DevVault extends VaultAccess {
+  rootTokenFile: string
   /** Credential files for one start of the sidecar. */
   login(): Promise<{ roleIdFile: string; secretIdFile: string }>
 }
@@ -54,5 +55,5 @@ export async function startVault(stage: Stage, cluster: Cluster, ground: Ground)
       secretIdFile: credentials.write('sidecar-wrapped-secret-id', wrappingToken),
     }
   }
-  return { ...access, login }
+  return { ...access, rootTokenFile, login }
 }

@@ -112,6 +112,7 @@ describe.runIf(root)('G6 each service runs as a user of its own', () => {
     expect(about('redis')).toEqual({ uid: redis.uid, gid: redis.gid, others: 0 })
     expect(sidecar.groups).toEqual([redis.gid, about('postgres').gid].toSorted((a, b) => a - b))
     expect(about('postgres').others).toBe(0)
+    expect(about('operator')).toEqual({ uid: sidecar.uid, gid: sidecar.gid, others: 0 })
     for (const [name, worker] of services) {
       if (!name.startsWith('worker-')) continue
       const type = name.slice('worker-'.length)

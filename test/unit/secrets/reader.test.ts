@@ -102,6 +102,43 @@ describe('the cache of static secrets', () => {
     expect(await reader.read('writer', 'api-key')).toMatchObject({ generation: 3 })
   })
 
+  test('what was forgotten is asked for at once, its absence too, and what was asked before is not kept', async () => {
+    const { vault, reader, path } = await setup()
+    const entry = vault.kv.get(path)!
+    vault.kv.delete(path)
+    await expect(reader.read('writer', 'api-key')).rejects.toThrow(SecretNotFoundError)
+    vault.kv.set(path, entry)
+    reader.forget('api-key')
+    expect(await reader.read('writer', 'api-key')).toMatchObject({ generation: 3 })
+    reader.forget('api-key')
+    const release = vault.hold('kvRead')
+    const early = reader.read('writer', 'api-key')
+    reader.forget('api-key')
+    vault.kv.set(path, { data: { value: 'newer' }, version: 4 })
+    release()
+    await early
+    expect(await reader.read('writer', 'api-key')).toMatchObject({ generation: 4 })
+  })
+
+  test('forgetting one secret leaves those whose names end alike', async () => {
+    const { vault, reader } = await setup()
+    await reader.read('writer', 'api-key')
+    reader.forget('key')
+    await reader.read('writer', 'api-key')
+    expect(vault.count('kvRead')).toBe(1)
+  })
+
+  test('an operator sees what is kept of a secret, and no value', async () => {
+    const { clock, reader } = await setup()
+    await reader.read('writer', 'api-key')
+    await expect(reader.read('reader', 'api-key')).rejects.toThrow(SecretDeniedError)
+    await clock.advance(1000)
+    expect(reader.cached('api-key')).toEqual([
+      { agentType: 'writer', state: 'value', generation: 3, freshForMs: 299_000 },
+      { agentType: 'reader', state: 'denied', freshForMs: 4000 },
+    ])
+  })
+
   test.each([{}, { value: '' }, { value: 7 }, { value: { a: 'canary' } }])(
     'what is no text is refused without being shown: %j',
     async (data) => {

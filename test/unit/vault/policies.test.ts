@@ -82,10 +82,14 @@ describe('I5 least: what a plan allows', () => {
       name: 'tb--demo--dev--agent--writer',
       role: {
         allowed_policies: ['tb--demo--dev--agent--writer'],
+        allowed_policies_glob: [],
+        allowed_entity_aliases: [],
         token_no_default_policy: true,
         token_type: 'service',
         orphan: false,
         renewable: false,
+        token_period: '0s',
+        path_suffix: '',
         token_explicit_max_ttl: '3600s',
       },
     })

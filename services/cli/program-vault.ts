@@ -1,0 +1,96 @@
+import type { Command } from 'commander'
+import type { CreateOptions, DeleteOptions, GetOptions, NamedOptions } from './commands/secrets.ts'
+import type { AuditOptions } from './commands/secrets-audit.ts'
+import type { StatusOptions } from './commands/secrets-status.ts'
+import { DEFAULT_DATA } from './defaults.ts'
+import type { VaultOptions } from './vault-target.ts'
+
+/** What speaks to Vault: `policies` and `secrets`. */
+export function vaultCommands(program: Command): void {
+  policies(program)
+  secrets(program)
+}
+
+/** Options that say which Vault it is, and for which cluster. */
+const target = (command: Command) =>
+  command
+    .option('--json', 'print JSON on stdout')
+    .option('--data <dir>', 'data directory of the running cluster', DEFAULT_DATA)
+    .option('--cluster <file>', 'cluster file, for a Vault outside: VAULT_ADDR and VAULT_TOKEN say which')
+    .option('--vault-token-file <file>', "file with an operator's Vault token, in place of VAULT_TOKEN")
+
+/** Loads a command when it runs. */
+const load = {
+  policies: () => import('./commands/policies.ts'),
+  secrets: () => import('./commands/secrets.ts'),
+  status: () => import('./commands/secrets-status.ts'),
+  audit: () => import('./commands/secrets-audit.ts'),
+}
+
+function policies(program: Command): void {
+  const group = program
+    .command('policies')
+    .description('what Vault holds for a cluster: policies, roles, databases')
+  target(group.command('plan'))
+    .description('show what differs from the cluster file, changing nothing')
+    .action(async (options: VaultOptions) => (await load.policies()).plan(options))
+  target(group.command('apply'))
+    .description('make Vault hold what the cluster file says, writing only what differs')
+    .action(async (options: VaultOptions) => (await load.policies()).apply(options))
+  target(group.command('verify'))
+    .description('have Vault say what each agent type may do; exit 1 for anything more or less than declared')
+    .action(async (options: VaultOptions) => (await load.policies()).verify(options))
+  target(group.command('prune'))
+    .description('remove what carries a name of this cluster and environment and is in no plan')
+    .action(async (options: VaultOptions) => (await load.policies()).prune(options))
+}
+
+function secrets(program: Command): void {
+  const group = program
+    .command('secrets')
+    .description('values in Vault, what is known of them, who used them')
+  const named = (name: string) =>
+    target(group.command(name)).requiredOption('--name <secret>', 'name of the secret in the cluster file')
+  named('create')
+    .description('put a value into Vault, the first or one in place of the present')
+    .option('--provider <provider>', 'as the cluster file says it: a check')
+    .option('--value-file <file>', 'file with the value')
+    .option('--value <value>', 'the value, or - for stdin; default: asked for, without echo')
+    .option('--force', 'take a value that is short or holds unusual characters')
+    .action(async (options: CreateOptions) => (await load.secrets()).create(options))
+  named('get')
+    .description('show a value, masked')
+    .option('--reveal', 'show the value itself, once that is in the audit log')
+    .option('--audit-file <file>', 'with --reveal: the audit log to put it in, where no cluster runs')
+    .action(async (options: GetOptions) => (await load.secrets()).get(options))
+  named('refresh')
+    .description('have the sidecar read a secret anew; show what each agent type finds')
+    .action(async (options: NamedOptions) => (await load.secrets()).refresh(options))
+  named('delete')
+    .description('take all values of a secret away')
+    .option('--destroy', "so that Vault's own tools cannot bring them back either")
+    .action(async (options: DeleteOptions) => (await load.secrets()).remove(options))
+  shown(group)
+}
+
+function shown(group: Command): void {
+  target(group.command('list'))
+    .description('show every secret: provider, generation, age, agent types')
+    .action(async (options: VaultOptions) => (await load.status()).list(options))
+  target(group.command('status'))
+    .description('show generation, age, next rotation, leases, consumers and cache')
+    .option('--name <secret>', 'this one alone')
+    .action(async (options: StatusOptions) => (await load.status()).status(options))
+  target(group.command('audit'))
+    .description('show who used which secret')
+    .option('--audit-file <file>', 'the log, in place of the one in the data directory')
+    .option('--period <duration>', 'how far back', '24h')
+    .option('--secret <name>', 'of this secret')
+    .option('--agent <type>', 'of this agent type')
+    .option('--trace <id>', 'in this trace')
+    .option(
+      '--verify',
+      'check the whole chain, and its end by what Vault has noted; exit 1 when it is broken',
+    )
+    .action(async (options: AuditOptions) => (await load.audit()).audit(options))
+}

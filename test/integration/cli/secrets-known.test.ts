@@ -1,0 +1,187 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { AuditLog } from '#lib/audit'
+import { openOperatorWorld, type OperatorWorld } from '../../support/vault-operator.ts'
+
+const VALUE = 'sk-canary-0123456789-abcdefghijklmnopq'
+const kv = 'kv/data/tb/shop/dev'
+
+async function setup(): Promise<OperatorWorld> {
+  const world = await openOperatorWorld()
+  expect(await world.run('policies', 'apply')).toMatchObject({ code: 0 })
+  return world
+}
+
+const jsonOf = ({ stdout }: { stdout: string }): any => JSON.parse(stdout)
+
+describe('secrets get --reveal', () => {
+  const get = ['secrets', 'get', '--name', 'mail-key', '--reveal']
+
+  test('prints the value alone, after it was put on record', async () => {
+    await using world = await setup()
+    await world.root('POST', `${kv}/mail-key`, { data: { value: VALUE } })
+    const run = await world.run(...get, '--audit-file', 'reveals.log')
+    expect(run).toEqual({ code: 0, stdout: `${VALUE}\n`, stderr: '' })
+    const log = readFileSync(join(world.folder, 'reveals.log'), 'utf8')
+    expect(JSON.parse(log)).toMatchObject({ action: 'reveal', secret: 'mail-key', generation: 1, seq: 1 })
+    expect(log).not.toContain(VALUE)
+    await world.run(...get, '--audit-file', 'reveals.log')
+    const audit = jsonOf(
+      await world.run('secrets', 'audit', '--audit-file', 'reveals.log', '--verify', '--json'),
+    )
+    expect(audit).toMatchObject({ events: [{ seq: 1 }, { seq: 2 }], verdict: { ok: true, lines: 2 } })
+  })
+
+  test('prints nothing when it cannot be put on record, or there is nowhere to', async () => {
+    await using world = await setup()
+    await world.root('POST', `${kv}/mail-key`, { data: { value: VALUE } })
+    const nowhere = await world.run(...get)
+    expect(nowhere).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining('--audit-file') as string,
+    })
+    const full = await world.run(...get, '--audit-file', '/dev/full')
+    expect(full).toMatchObject({ code: 1, stdout: '' })
+    expect(full.stderr).toContain('what cannot be put on record is not shown')
+  })
+})
+
+describe('secrets delete', () => {
+  test('takes every generation away, and a later value is newer than any before', async () => {
+    await using world = await setup()
+    for (const number of [1, 2])
+      await world.root('POST', `${kv}/mail-key`, { data: { value: `${VALUE}${number}` } })
+    const run = await world.run('secrets', 'delete', '--name', 'mail-key')
+    expect(run.code).toBe(0)
+    expect(run.stdout).toContain('requests of writer that need it fail with secret-not-found')
+    for (const version of [1, 2])
+      expect((await world.root('GET', `${kv}/mail-key?version=${version}`)).status).toBe(404)
+    expect((await world.run('secrets', 'list')).stdout).toMatch(/^mail-key .* 2, deleted /m)
+    const again = await world.run('secrets', 'delete', '--name', 'mail-key')
+    expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining('has no value') as string })
+    const created = await world.feed(VALUE, 'secrets', 'create', '--name', 'mail-key', '--value', '-')
+    expect(created.stdout).toBe('mail-key: generation 3\n')
+    await world.run('secrets', 'delete', '--name', 'mail-key', '--destroy')
+    await world.root('POST', 'kv/undelete/tb/shop/dev/mail-key', { versions: [1, 2, 3] })
+    for (const version of [1, 2, 3])
+      expect((await world.root('GET', `${kv}/mail-key?version=${version}`)).status).toBe(404)
+  })
+})
+
+describe('secrets list and status', () => {
+  test('tell of a secret that no cluster file declares, and never a value, as JSON too', async () => {
+    await using world = await setup()
+    for (const name of ['mail-key', 'forgotten'])
+      await world.root('POST', `${kv}/${name}`, { data: { value: VALUE } })
+    const list = await world.run('secrets', 'list', '--json')
+    expect(jsonOf(list)).toContainEqual(
+      expect.objectContaining({ name: 'forgotten', kind: 'not in the cluster file', consumers: [] }),
+    )
+    expect(jsonOf(list)).toContainEqual(
+      expect.objectContaining({ name: 'mail-key', generation: 1, isPresent: true, consumers: ['writer'] }),
+    )
+    const status = await world.run('secrets', 'status')
+    expect(list.stdout + status.stdout).not.toContain(VALUE)
+    expect(status.stdout.match(/^name /gm)).toHaveLength(6)
+  })
+
+  test('count the leases that are open', async () => {
+    await using world = await setup()
+    await world.feed('owner:password-of-it', 'secrets', 'create', '--name', 'orders-db-admin', '--value', '-')
+    for (let number = 0; number < 3; number++)
+      await world.root('GET', 'database/creds/tb--shop--dev--db--orders-db')
+    const status = await world.run('secrets', 'status', '--name', 'orders-db', '--json')
+    expect(jsonOf(status)).toMatchObject({
+      name: 'orders-db',
+      kind: 'leased',
+      leases: 3,
+      consumers: ['coder'],
+    })
+  })
+
+  test('refresh says that it needs a running cluster', async () => {
+    await using world = await setup()
+    const run = await world.run('secrets', 'refresh', '--name', 'mail-key')
+    expect(run).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('the sidecar of a running cluster') as string,
+    })
+  })
+})
+
+describe('secrets audit', () => {
+  const lines = [
+    { action: 'read', outcome: 'allowed', secret: 'a', agentType: 'x', traceId: 'f'.repeat(32) },
+    { action: 'read', outcome: 'allowed', secret: 'b', agentType: 'x' },
+    { action: 'deny', outcome: 'denied', secret: 'a', agentType: 'y', reason: 'secret-denied' },
+  ]
+
+  async function logged() {
+    const world = await openOperatorWorld()
+    const file = join(world.folder, 'audit.log')
+    await using log = await AuditLog.open({ file })
+    for (const event of lines) await log.record(event as Parameters<typeof log.record>[0])
+    const audit = ['secrets', 'audit', '--data', world.folder, '--json']
+    return {
+      file,
+      run: (...args: string[]) => world.run(...audit, ...args),
+      note: async (head: object) => {
+        await world.root('POST', 'sys/mounts/kv', { type: 'kv', options: { version: '2' } })
+        await world.root('POST', 'kv/data/tb/shop/dev--audit/sidecar', { data: head })
+      },
+      [Symbol.asyncDispose]: () => world[Symbol.asyncDispose](),
+    }
+  }
+
+  test.each<[string[], number[]]>([
+    [[], [1, 2, 3]],
+    [
+      ['--period', '24h'],
+      [1, 2, 3],
+    ],
+    [
+      ['--secret', 'a'],
+      [1, 3],
+    ],
+    [['--agent', 'y'], [3]],
+    [['--trace', 'f'.repeat(32)], [1]],
+    [['--secret', 'a', '--agent', 'x'], [1]],
+    [['--period', '0s'], []],
+  ])('%j shows lines %j', async (args, wanted) => {
+    await using world = await logged()
+    const { events } = jsonOf(await world.run(...args))
+    expect(events.map(({ seq }: { seq: number }) => seq)).toEqual(wanted)
+  })
+
+  test('--verify passes an unbroken chain and fails for a changed line, by its number', async () => {
+    await using world = await logged()
+    expect(await world.run('--verify')).toMatchObject({ code: 0 })
+    writeFileSync(world.file, readFileSync(world.file, 'utf8').replace('"secret":"b"', '"secret":"c"'))
+    const broken = await world.run('--verify')
+    expect(broken.code).toBe(1)
+    expect(broken.stderr).toContain('line 3: it does not follow the line before it')
+  })
+
+  test('--verify fails for a cut end by what Vault has noted, and says when nothing is noted there', async () => {
+    await using world = await logged()
+    expect((await world.run('--verify')).stderr).toContain('a cut end would not be seen')
+    const whole = readFileSync(world.file, 'utf8')
+    const hash = jsonOf(await world.run('--verify')).verdict.head as string
+    await world.note({ seq: 3, hash })
+    expect(await world.run('--verify')).toMatchObject({ code: 0, stderr: '' })
+    writeFileSync(world.file, whole.split('\n').slice(0, 2).join('\n').concat('\n'))
+    const cut = await world.run('--verify')
+    expect(cut).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('Vault has noted 3 lines') as string,
+    })
+  })
+
+  test('a wrong period and a missing log are said', async () => {
+    await using world = await logged()
+    expect(await world.run('--period', 'soon')).toMatchObject({ code: 2 })
+    expect(await world.run('--audit-file', 'nowhere')).toMatchObject({ code: 1 })
+  })
+})

@@ -19,7 +19,6 @@ export {
   UpstreamError,
   type UpstreamFailure,
 } from './errors.ts'
-export { MASK, Masker } from './mask.ts'
 export { callModel, type ModelCall, streamModel } from './model.ts'
 export { type EgressRules, isSameOrigin, matchEgress, type Target } from './rules.ts'
 export {

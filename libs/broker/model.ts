@@ -3,9 +3,8 @@ import { createOpenAI } from '@ai-sdk/openai'
 import { APICallError, generateText, type LanguageModel, streamText } from 'ai'
 import type { GenerateRequest, GenerateResult, StreamLine } from '#lib/wire'
 import { BadBrokerRequestError, UpstreamError } from './errors.ts'
-import { Masker } from './mask.ts'
 import { modelFetch } from './model-fetch.ts'
-import type { CallLimits, CarriedSecret, Upstream } from './upstream.ts'
+import { type CallLimits, type CarriedSecret, maskerOf, type Upstream } from './upstream.ts'
 
 /** What stands where the SDK wants a key; the broker puts the real one in its place. */
 const PLACEHOLDER = 'added-by-the-broker'
@@ -31,7 +30,7 @@ export interface ModelCall {
 export async function callModel(call: ModelCall): Promise<GenerateResult> {
   try {
     const { text, response, finishReason, usage } = await generateText(settingsOf(call))
-    const masker = new Masker([call.secret.reveal()])
+    const masker = maskerOf(call.secret)
     return {
       text: masker.text(text),
       model: masker.text(response.modelId || call.request.model),
@@ -49,7 +48,7 @@ export async function callModel(call: ModelCall): Promise<GenerateResult> {
  * @throws the same as {@link callModel}, from the iteration
  */
 export async function* streamModel(call: ModelCall): AsyncGenerator<StreamLine> {
-  const masker = new Masker([call.secret.reveal()])
+  const masker = maskerOf(call.secret)
   const end: GenerateResult = {
     text: '',
     model: call.request.model,

@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream'
+import { Masker, Patterns } from '#lib/secrets'
 import { Agent, type Dispatcher, errors } from 'undici'
 import type { AttemptBudget } from './budget.ts'
 import { Capped } from './capped.ts'
 import { BodyTooLargeError, UpstreamError } from './errors.ts'
 import { keyHeader, requestHeaders, responseHeaders } from './headers.ts'
-import { Masker } from './mask.ts'
 import { type EgressRules, matchEgress } from './rules.ts'
 
 /** Longest request body, bytes. */
@@ -17,6 +17,15 @@ export interface CarriedSecret {
   egress: EgressRules & { header: string }
   /** Gives the value; called once, right before the request is written. */
   reveal(): string
+  /** Hears each time that the service sends the value back. */
+  echoed?(): void
+}
+
+/** What masks the value in all that comes back. */
+export function maskerOf({ reveal, echoed }: Pick<CarriedSecret, 'reveal' | 'echoed'>): Masker {
+  const patterns = new Patterns()
+  patterns.add('key', reveal())
+  return new Masker(patterns, echoed)
 }
 
 /** On whose account a call is made, and how long it may take. */
@@ -78,7 +87,7 @@ export class Upstream implements AsyncDisposable {
     budget.move(call.body?.length ?? 0)
     const value = call.secret.reveal()
     const [name, header] = keyHeader(call.secret.egress.header, value)
-    const masker = new Masker([value])
+    const masker = maskerOf({ ...call.secret, reveal: () => value })
     const deadline = AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs)))
     const ended = AbortSignal.any([signal, deadline])
     const answer = await this.#request({

@@ -7,13 +7,13 @@ import { text } from 'node:stream/consumers'
 import {
   AttemptBudget,
   callModel,
-  MASK,
   REQUEST_BODY_BYTES,
   RESPONSE_BODY_BYTES,
   streamModel,
   Upstream,
 } from '#lib/broker'
 import { silentLog } from '#lib/runtime'
+import { MASK } from '#lib/secrets'
 import type { GenerateRequest, StreamLine } from '#lib/wire'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { AcceptedKeys } from '../../services/dev/models/keys.ts'

@@ -1,4 +1,4 @@
-import { MASK } from '#lib/broker'
+import { MASK } from '#lib/secrets'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CANARY, openSidecarWorld, type SidecarWorld } from '../support/sidecar-world.ts'
 

@@ -7,7 +7,11 @@ export const BROKER_CONNECTIONS = 4
  * The first line on every connection to a sidecar socket, JSON and a newline, written by the launcher (for a context,
  * before it starts) or by the worker. The sidecar answers nothing to it.
  */
-export type Preamble = { role: 'context'; context: string } | { role: 'worker'; credential: string }
+export type Preamble =
+  | { role: 'context'; context: string }
+  | { role: 'worker'; credential: string }
+  /** Frames follow, as redaction.ts describes them. `link`: a name of the worker's choice, which its grants repeat. */
+  | { role: 'redaction'; credential: string; link: string }
 
 /** `POST /v1/model/generate`, and `/v1/model/stream` with the same body. */
 export interface GenerateRequest {
@@ -70,6 +74,8 @@ export interface GrantRequest {
   /** W3C traceparent of the attempt's span. */
   traceparent: string
   timeoutMs: number
+  /** The worker's connection for redaction. Without one no value is handed to the context. */
+  redaction?: string
 }
 /** `DELETE /v1/grants/<grant>` answers 200 with this once everything leased is revoked. */
 export interface GrantEnd {

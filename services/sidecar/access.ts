@@ -1,11 +1,12 @@
 import type { KeyObject } from 'node:crypto'
 import type { AuditLog } from '#lib/audit'
-import { BadBrokerRequestError, EgressRefusedError, isSameOrigin } from '#lib/broker'
+import { BadBrokerRequestError, type CarriedSecret, EgressRefusedError, isSameOrigin } from '#lib/broker'
 import { type Cluster, type Connect, modelRoute, type Secret, secretKind, usableSecrets } from '#lib/cluster'
 import type { Log } from '#lib/runtime'
 import type { Lease, SecretRead, SecretReader } from '#lib/secrets'
 import { NoLeaseError, NotUsableError } from './errors.ts'
 import type { LiveAttempt } from './live-attempt.ts'
+import type { HandedValue, Redactions } from './redactions.ts'
 
 export interface AccessOptions {
   cluster: Cluster
@@ -13,6 +14,7 @@ export interface AccessOptions {
   audit: AuditLog
   /** Keys the marks that stand for values in the audit log. */
   auditKey: KeyObject
+  redactions: Redactions
   log: Log
 }
 
@@ -63,6 +65,7 @@ export class Access {
     if (!secret.egress) throw new NotUsableError(`secret "${secret.name}" has no egress rule`)
     const read = await this.#options.reader.read(attempt.agentType.name, secret.name)
     await this.#record(attempt, { action, ...this.#facts(read) })
+    attempt.redactor?.add(secret.name, read.value.reveal())
     return { name: secret.name, egress: secret.egress, read }
   }
 
@@ -82,6 +85,7 @@ export class Access {
       )
     const read = await this.#options.reader.read(attempt.agentType.name, name)
     await this.#record(attempt, { action: 'read', ...this.#facts(read) })
+    await this.#hand(attempt, { name, value: read.value.reveal() })
     return read
   }
 
@@ -90,6 +94,7 @@ export class Access {
     this.#database(attempt, name)
     await this.#record(attempt, { action: 'lease', secret: name })
     const lease = await attempt.leases.lease(name)
+    await this.#hand(attempt, { name, value: lease.credentials.password })
     attempt.leased.add(name)
     return lease
   }
@@ -105,8 +110,30 @@ export class Access {
   /** Notes a refusal; after the twentieth of an attempt they are only counted. */
   denied(attempt: LiveAttempt, what: string, reason: string): void {
     if (!attempt.denied()) return
-    this.#options.log.warn({ ...attempt.facts(), what, reason }, 'access denied')
-    void this.#options.audit.note({ ...attempt.facts(), action: 'deny', outcome: 'denied', what, reason })
+    const facts = { ...attempt.facts(), what: attempt.masked(what), reason }
+    this.#options.log.warn(facts, 'access denied')
+    void this.#options.audit.note({ ...facts, action: 'deny', outcome: 'denied' })
+  }
+
+  /** A brokered secret as the broker carries it; a service that sends it back is noted. */
+  carried(attempt: LiveAttempt, { name, egress, read }: BrokeredSecret): CarriedSecret {
+    const echoed = () => this.#options.redactions.echoed(attempt, name)
+    return { egress, reveal: () => read.value.reveal(), echoed }
+  }
+
+  /** From the first value that a context is handed, all that it says is searched: for the broker's keys of its type, too. */
+  async #hand(attempt: LiveAttempt, handed: HandedValue): Promise<void> {
+    const keys = attempt.redactor ? [] : this.#brokerKeys(attempt)
+    await this.#options.redactions.hand(attempt, [handed, ...keys])
+  }
+
+  /** Those that were read: no other can have been in an answer. What is read later is added then. */
+  #brokerKeys(attempt: LiveAttempt): HandedValue[] {
+    const { name: agentType } = attempt.agentType
+    return this.#usableAll(attempt).flatMap(({ name, egress }) => {
+      const value = egress && this.#options.reader.kept(agentType, name)
+      return value ? [{ name, value: value.reveal() }] : []
+    })
   }
 
   #database(attempt: LiveAttempt, name: string): Connect {

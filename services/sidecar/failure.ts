@@ -43,6 +43,7 @@ const STATUS: Record<string, number> = {
   'secret-unusable': 502,
   'audit-unavailable': 503,
   'queue-unavailable': 503,
+  'redaction-unavailable': 503,
   'secret-unavailable': 503,
   'upstream-timeout': 504,
 }

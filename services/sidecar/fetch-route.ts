@@ -39,7 +39,7 @@ export class FetchRoute {
       const brokered = await access.brokered(attempt, secret, 'egress')
       const answer = await upstream.send(
         {
-          secret: { egress: brokered.egress, reveal: () => brokered.read.value.reveal() },
+          secret: access.carried(attempt, brokered),
           method,
           address,
           headers: pairs(request.rawHeaders),

@@ -38,6 +38,7 @@ await using _sidecar = await Sidecar.open({
   reader,
   audit,
   auditKey: auditKeyOf(config.auditKeyFile),
+  raise,
   log,
 })
 const signal = untilSignal(identityLost(identity))

@@ -122,16 +122,12 @@ export class ModelRoute {
     return this.#options.access.brokered(attempt, secret, 'model')
   }
 
-  #call(
-    { attempt, signal }: ContextRequest,
-    prepared: Prepared,
-    { egress, read }: BrokeredSecret,
-  ): ModelCall {
-    const { upstream, clock } = this.#options
+  #call({ attempt, signal }: ContextRequest, prepared: Prepared, secret: BrokeredSecret): ModelCall {
+    const { access, upstream, clock } = this.#options
     return {
       upstream,
       provider: prepared.provider,
-      secret: { egress, reveal: () => read.value.reveal() },
+      secret: access.carried(attempt, secret),
       request: { ...prepared.request, model: prepared.model },
       limits: { budget: attempt.budget, signal, timeoutMs: attempt.callTimeoutMs(clock.now()) },
     }
@@ -139,9 +135,10 @@ export class ModelRoute {
 
   #inChatSpan<T>(
     asked: ContextRequest,
-    { model, provider }: Prepared,
+    { model: named, provider }: Prepared,
     work: (span: Span) => Promise<T>,
   ): Promise<T> {
+    const model = asked.attempt.masked(named)
     const attributes = {
       [attribute.genAiOperation]: 'chat',
       [attribute.genAiProvider]: provider,

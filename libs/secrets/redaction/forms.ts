@@ -11,10 +11,18 @@ export interface Form {
 /** Every form in which a value is searched for: raw, JSON, URL, base64 at its three offsets, base64url, hex. */
 export function formsOf(value: string): Form[] {
   const bytes = Buffer.from(value)
-  const exact = [value, ...jsonForms(value), ...[0, 1, 2].flatMap((offset) => base64Forms(bytes, offset))]
+  const exact = [
+    value,
+    asWord(value),
+    ...jsonForms(value),
+    ...[0, 1, 2].flatMap((offset) => base64Forms(bytes, offset)),
+  ]
   const anyCase = [...urlForms(value), ...escapedUnits(value), bytes.toString('hex')]
   return [...distinct(exact, false), ...distinct(anyCase, true)]
 }
+
+/** As a context makes an error's type of it. */
+const asWord = (value: string) => value.replaceAll(/[^\w.:/-]+/g, '-')
 
 /** As a JSON string, as one with `\/`, and as JSON inside of a JSON string. */
 function jsonForms(value: string): string[] {

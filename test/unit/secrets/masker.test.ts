@@ -12,6 +12,7 @@ const FORMS: Record<string, string> = {
   URL: encodeURIComponent(VALUE),
   'URL of a form': new URLSearchParams({ v: VALUE }).toString().slice(2),
   'URL with every byte escaped': HEX.replaceAll(/../g, '%$&'),
+  'type of an error': VALUE.replaceAll(/[^\w.:/-]+/g, '-'),
   hex: HEX,
   'upper hex': HEX.toUpperCase(),
   'mixed hex': HEX.replaceAll(/[a-f](?=.[a-f0-9]*5)/g, (c) => c.toUpperCase()),

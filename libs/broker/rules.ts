@@ -6,6 +6,8 @@ export interface EgressRules {
   baseUrl: string
   /** `METHOD /path`, the path as it goes over the wire from the host's root; `*` stands for any characters, `?a&b` declares query names. */
   allow: string[]
+  /** Address ranges beside the public internet that the host may have; see `judgedLookup`. */
+  networks?: readonly string[]
 }
 
 /** A request target that was matched, byte for byte as it will be sent. */

@@ -1,9 +1,10 @@
 import type { Readable } from 'node:stream'
 import { Masker, Patterns } from '#lib/secrets'
 import { Agent, type Dispatcher, errors } from 'undici'
+import { judgedLookup, type Resolve } from './addresses.ts'
 import type { AttemptBudget } from './budget.ts'
 import { Capped } from './capped.ts'
-import { BodyTooLargeError, UpstreamError } from './errors.ts'
+import { BodyTooLargeError, EgressRefusedError, UpstreamError } from './errors.ts'
 import { keyHeader, requestHeaders, responseHeaders } from './headers.ts'
 import { type EgressRules, matchEgress } from './rules.ts'
 
@@ -55,24 +56,26 @@ export interface IncomingAnswer {
   body: Readable
 }
 
+export interface UpstreamOptions {
+  /** For a connection. Default: 5 s. */
+  connectTimeoutMs?: number
+  /** Default: the system's. */
+  resolve?: Resolve
+}
+
 /** The one way out: connections to services outside, without proxies and without following redirects. */
 export class Upstream implements AsyncDisposable {
-  readonly #agent: Agent
+  readonly #options: UpstreamOptions
+  /** By the networks that may be dialled beside the public internet: connections are shared only among equals. */
+  readonly #agents = new Map<string, Agent>()
 
-  private constructor(agent: Agent) {
-    this.#agent = agent
+  private constructor(options: UpstreamOptions) {
+    this.#options = options
   }
 
-  /** Connects to nothing yet. `connectTimeoutMs`: for a connection, 5 s by default. */
-  static open({ connectTimeoutMs = 5000 }: { connectTimeoutMs?: number } = {}): Upstream {
-    return new Upstream(
-      new Agent({
-        connect: { timeout: connectTimeoutMs },
-        allowH2: false,
-        headersTimeout: 0,
-        bodyTimeout: 0,
-      }),
-    )
+  /** Connects to nothing yet. */
+  static open(options: UpstreamOptions = {}): Upstream {
+    return new Upstream(options)
   }
 
   /**
@@ -90,24 +93,31 @@ export class Upstream implements AsyncDisposable {
     const masker = maskerOf({ ...call.secret, reveal: () => value })
     const deadline = AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs)))
     const ended = AbortSignal.any([signal, deadline])
-    const answer = await this.#request({
-      ...target,
-      method: call.method,
-      headers: { ...requestHeaders(call.headers), [name]: header },
-      body: call.body ?? null,
-      signal: ended,
-    }).catch((error: unknown) => {
-      throw signal.aborted ? signal.reason : failureOf(error)
-    })
+    const { networks = [] } = call.secret.egress
+    const answer = await this.#agentFor(networks)
+      .request({
+        ...target,
+        method: call.method,
+        headers: { ...requestHeaders(call.headers), [name]: header },
+        body: call.body ?? null,
+        signal: ended,
+      })
+      .catch((error: unknown) => {
+        throw signal.aborted ? signal.reason : failureOf(error)
+      })
     return receive(answer, { masker, budget, explain: () => (signal.aborted ? signal.reason : undefined) })
   }
 
-  #request(options: Dispatcher.RequestOptions): Promise<Dispatcher.ResponseData> {
-    return this.#agent.request(options)
+  #agentFor(networks: readonly string[]): Agent {
+    return this.#agents.getOrInsertComputed(networks.join(), () => {
+      const { connectTimeoutMs: timeout = 5000, resolve } = this.#options
+      const connect = { timeout, lookup: judgedLookup(networks, resolve) }
+      return new Agent({ connect, allowH2: false, headersTimeout: 0, bodyTimeout: 0 })
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#agent.destroy()
+    await Promise.all([...this.#agents.values()].map((agent) => agent.destroy()))
   }
 }
 
@@ -136,7 +146,7 @@ function receive(answer: Dispatcher.ResponseData, { masker, budget, explain }: R
 
 /** An error of the transport as one of ours. Its own message may name addresses, never a header. */
 function failureOf(cause: unknown): Error {
-  if (cause instanceof UpstreamError) return cause
+  if (cause instanceof UpstreamError || cause instanceof EgressRefusedError) return cause
   const name = cause instanceof Error ? cause.name : ''
   if (name === 'TimeoutError' || cause instanceof errors.ConnectTimeoutError)
     return new UpstreamError('upstream-timeout', 'the service did not answer in time')

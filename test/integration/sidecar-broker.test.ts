@@ -234,6 +234,42 @@ describe('a call through the broker', () => {
     expect(hits).toBe(0)
   })
 
+  test('G10: refuses a body in a transfer coding that cannot be searched', async () => {
+    const url = await serve((_, response) =>
+      response.socket!.end('HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n'),
+    )
+    await expect(call(url)).rejects.toMatchObject({ type: 'egress-refused' })
+  })
+
+  test('G10: passes no trailer on, in which the value could come back', async () => {
+    const url = await serve((request, response) => {
+      response.writeHead(200, { trailer: 'x-echo' }).write('body')
+      response.addTrailers({ 'x-echo': String(request.headers['x-key']) })
+      response.end()
+    })
+    const answer = await call(url)
+    expect(await text(answer.body)).toBe('body')
+    expect(JSON.stringify(answer)).not.toContain('canary')
+  })
+
+  test('G10: dials no address inside that is not listed, whatever its name resolves to', async () => {
+    let hits = 0
+    const { port } = new URL(await serve((_, response) => response.end(String(++hits))))
+    await using inside = Upstream.open({
+      resolve: (_name, _options, found) => found(null, [{ address: '127.0.0.1', family: 4 }]),
+    })
+    const url = `http://api.example.com:${port}`
+    const ask = (networks: string[]) => {
+      const egress = { baseUrl: url, header: 'x-key: {value}', allow: ['GET /echo'], networks }
+      const secret = { egress, reveal: () => KEY }
+      return inside.send({ secret, method: 'GET', address: `${url}/echo`, headers: [] }, limits())
+    }
+    expect((await ask(['127.0.0.0/8'])).status).toBe(200)
+    for (const networks of [[], ['10.0.0.0/8']])
+      await expect(ask(networks)).rejects.toMatchObject({ type: 'egress-refused' })
+    expect(hits).toBe(1)
+  })
+
   test('a host that is not there gives upstream-failed', async () => {
     const url = await serve(() => {}, { closed: true })
     await expect(call(url)).rejects.toMatchObject({ type: 'upstream-failed' })

@@ -22,13 +22,13 @@ export {
   type UpstreamFailure,
 } from './errors.ts'
 export { callModel, type ModelCall, streamModel } from './model.ts'
+export { bodyFrom, KEPT_BODY_BYTES, type OutgoingBody, REQUEST_BODY_BYTES } from './request-body.ts'
 export { type EgressRules, isSameOrigin, matchEgress, type Target } from './rules.ts'
 export {
   type CallLimits,
   type CarriedSecret,
   type IncomingAnswer,
   type OutgoingCall,
-  REQUEST_BODY_BYTES,
   RESPONSE_BODY_BYTES,
   Upstream,
 } from './upstream.ts'

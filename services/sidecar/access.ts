@@ -64,14 +64,25 @@ export class Access {
   async brokered(attempt: LiveAttempt, secret: Secret, action: 'model' | 'egress'): Promise<BrokeredSecret> {
     if (!secret.egress) throw new NotUsableError(`secret "${secret.name}" has no egress rule`)
     const read = await this.#options.reader.read(attempt.agentType.name, secret.name)
-    await this.#record(attempt, { action, ...this.#facts(read) })
-    attempt.redactor?.add(secret.name, read.value.reveal())
-    return { name: secret.name, egress: secret.egress, read }
+    return await this.#brokered(attempt, { name: secret.name, egress: secret.egress, read }, action)
   }
 
-  /** The service refused this generation of the secret. True when reading it again may give another. */
-  keyRefused(attempt: LiveAttempt, { name, read }: BrokeredSecret): boolean {
-    return this.#options.reader.invalidate(attempt.agentType.name, name, read.generation)
+  /**
+   * The service refused this generation of the secret. Gives a newer one if there is one: read by one of all who ask, and
+   * after a while alone when reading did not help before.
+   */
+  async newer(
+    attempt: LiveAttempt,
+    { name, egress, read: refused }: BrokeredSecret,
+    action: 'model' | 'egress',
+  ): Promise<BrokeredSecret | undefined> {
+    const { reader } = this.#options
+    const agentType = attempt.agentType.name
+    if (!reader.invalidate(agentType, name, refused.generation)) return undefined
+    const read = await reader.read(agentType, name)
+    return read.generation > refused.generation
+      ? await this.#brokered(attempt, { name, egress, read }, action)
+      : undefined
   }
 
   /** A value for the context itself: `deliver: value` alone. */
@@ -119,6 +130,12 @@ export class Access {
   carried(attempt: LiveAttempt, { name, egress, read }: BrokeredSecret): CarriedSecret {
     const echoed = () => this.#options.redactions.echoed(attempt, name)
     return { egress, reveal: () => read.value.reveal(), echoed }
+  }
+
+  async #brokered(attempt: LiveAttempt, secret: BrokeredSecret, action: 'model' | 'egress') {
+    await this.#record(attempt, { action, ...this.#facts(secret.read) })
+    attempt.redactor?.add(secret.name, secret.read.value.reveal())
+    return secret
   }
 
   /** From the first value that a context is handed, all that it says is searched: for the broker's keys of its type, too. */

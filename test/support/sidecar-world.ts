@@ -49,7 +49,9 @@ export async function openSidecarWorld({ postgres }: { postgres?: ScratchPostgre
   const names = vaultNames({ cluster: cluster.name, environment: cluster.environment })
   const identityFiles = await writeIdentity(client, cluster, folder)
   const identity = stack.use(await openIdentity(identityFiles, { vault: client, names, log: silentLog }))
-  const reader = stack.use(await SecretReader.open({ identity, vault: client, names }))
+  let reads = 0
+  const kvRead: VaultClient['kvRead'] = (...asked) => (reads++, client.kvRead(...asked))
+  const reader = stack.use(await SecretReader.open({ identity, vault: { kvRead }, names }))
   const auditFile = join(folder, 'audit.jsonl')
   const audit = stack.use(await AuditLog.open({ file: auditFile }))
   const keys = await writeKeys(cluster, folder)
@@ -138,6 +140,8 @@ export async function openSidecarWorld({ postgres }: { postgres?: ScratchPostgre
     redisConfig: redisServer.config,
     sql,
     alerts,
+    /** How often Vault was asked for a static secret. */
+    reads: () => reads,
     vault,
     client,
     names,

@@ -54,7 +54,7 @@ function look(addresses: string[], { host = 'api.example.com', networks = [] as 
     )
   })
   const { promise, resolve, reject } = Promise.withResolvers<string | LookupAddress[]>()
-  lookup(host, { all }, (error, found) => (error ? reject(error as Error) : resolve(found)))
+  lookup(host, { all }, (error, found) => (error ? reject(error) : resolve(found)))
   return { promise, lookups }
 }
 

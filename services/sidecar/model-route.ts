@@ -11,25 +11,11 @@ import {
 import type { Clock } from '#lib/runtime'
 import { attribute, inSpan } from '#lib/telemetry'
 import type { GenerateRequest, GenerateResult, StreamLine } from '#lib/wire'
-import * as z from 'zod'
 import type { Access, BrokeredSecret } from './access.ts'
 import type { ContextRequest } from './context-routes.ts'
 import { errorBody, parseBody, sendJson } from './exchange.ts'
 import { failureOf } from './failure.ts'
-
-const Text = z.string().max(4 * 2 ** 20)
-const GenerateBody = z.strictObject({
-  model: z.string().min(1).max(200).optional(),
-  system: Text.optional(),
-  prompt: Text.optional(),
-  messages: z
-    .array(z.strictObject({ role: z.enum(['user', 'assistant']), content: Text }))
-    .min(1)
-    .max(10_000)
-    .optional(),
-  maxTokens: z.int().min(1).max(10_000_000).optional(),
-  temperature: z.number().min(0).max(2).optional(),
-})
+import { GenerateBody } from './generate-body.ts'
 
 export interface ModelRouteOptions {
   access: Access
@@ -97,7 +83,7 @@ export class ModelRoute {
   }
 
   #prepare({ attempt }: ContextRequest, body: unknown): Prepared {
-    const request = parseBody(GenerateBody, body) as GenerateRequest
+    const request = parseBody(GenerateBody, body)
     if ((request.prompt === undefined) === (request.messages === undefined))
       throw new BadBrokerRequestError('give either "prompt" or "messages"')
     return { request, ...this.#options.access.modelOf(attempt, request.model) }

@@ -15,6 +15,7 @@ export {
   AttemptLimitError,
   BadBrokerRequestError,
   BodyTooLargeError,
+  CallRateError,
   EgressRefusedError,
   TooManyConnectionsError,
   UnusableSecretError,

@@ -33,6 +33,7 @@ const STATUS: Record<string, number> = {
   'attempt-claimed': 409,
   'connection-bound': 409,
   'attempt-limit': 429,
+  'call-rate': 429,
   'too-many-connections': 429,
   'too-many-grants': 429,
   'upstream-rate-limited': 429,

@@ -111,6 +111,18 @@ describe('I7: what an agent says that was handed a value', () => {
   })
 })
 
+test('I7: a service that sends a key back is an alert and on record, though the key was masked', async () => {
+  const { context, job } = await world.granted('writer')
+  for (let turn = 0; turn < 2; turn++)
+    await context.ask('POST', '/v1/model/generate', { prompt: '[[stand-in:echo-key]]' })
+  await expect
+    .poll(() => linesOf(job.jobId, 'redact'))
+    .toMatchObject([{ secret: 'anthropic-api-key', outlet: 'echo' }])
+  expect(world.alerts.filter(({ labels }) => labels['request'] === job.jobId)).toMatchObject([
+    { name: 'secret-echoed', labels: { secret: 'anthropic-api-key' } },
+  ])
+})
+
 describe('I7: fail closed', () => {
   test('without a worker that confirms, no value is given', async () => {
     const { context } = await world.granted('writer', { redaction: 'nobody' })

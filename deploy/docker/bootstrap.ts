@@ -51,7 +51,9 @@ function inContainers(loaded: Cluster): Cluster {
 
 function atContainer(secret: Secret): Secret {
   if (secret.connect) return { ...secret, connect: { ...secret.connect, host: 'postgres', port: 5432 } }
-  return secret.egress ? { ...secret, egress: { ...secret.egress, baseUrl: 'http://models:8080' } } : secret
+  if (!secret.egress) return secret
+  const networks = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16']
+  return { ...secret, egress: { ...secret.egress, baseUrl: 'http://models:8080', networks } }
 }
 
 function giveToSidecar(file: string, content: string): void {

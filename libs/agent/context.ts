@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import type { AgentModel } from './model.ts'
 
 /** What agent code is given: everything that reaches outside the context goes through it. */
 export interface AgentContext {
@@ -37,34 +38,6 @@ export interface AgentLog {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
   error(fields: object, message: string): void
-}
-
-/** The model of the agent type, or another that it may use. @throws BrokerError from both */
-export interface AgentModel {
-  /** One answer of the agent type's model. The sidecar calls the provider: no key is in the context. */
-  generate(options: GenerateOptions): Promise<Generated>
-  /** The same as pieces of text. */
-  stream(options: GenerateOptions): AsyncIterable<string>
-}
-
-/** What a model is asked: either `prompt` or `messages`. */
-export interface GenerateOptions {
-  /** Default: the agent type's. */
-  model?: string
-  system?: string
-  prompt?: string
-  messages?: { role: 'user' | 'assistant'; content: string }[]
-  maxTokens?: number
-  temperature?: number
-}
-
-/** The answer: usable as a string (`String(answer)`), with its facts. */
-export interface Generated {
-  text: string
-  model: string
-  finishReason: string
-  usage: { inputTokens: number; outputTokens: number }
-  toString(): string
 }
 
 /** The secrets that the agent type lists. @throws BrokerError from both, `not-allowed` for any other name */

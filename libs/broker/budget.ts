@@ -1,9 +1,13 @@
-import { AttemptLimitError, TooManyConnectionsError } from './errors.ts'
+import { AttemptLimitError, CallRateError, TooManyConnectionsError } from './errors.ts'
 
 /** What one attempt may do through the broker. */
 export interface AttemptLimits {
   /** Calls to services outside. */
   calls: number
+  /** Of those, so many at once without a pause. */
+  burst: number
+  /** Once the burst is used up. */
+  callsPerSecond: number
   /** Uses of secrets, each of which is put on record: calls, reads, leases and relays. */
   accesses: number
   /** Bytes to and from services outside, together. */
@@ -15,6 +19,8 @@ export interface AttemptLimits {
 /** Limits where nobody says otherwise: generous for an agent, an end for a loop. */
 const DEFAULT_LIMITS: AttemptLimits = {
   calls: 1000,
+  burst: 500,
+  callsPerSecond: 100,
   accesses: 2000,
   bytes: 256 * 2 ** 20,
   connections: 3,
@@ -23,13 +29,20 @@ const DEFAULT_LIMITS: AttemptLimits = {
 /** Counts what an attempt uses. */
 export class AttemptBudget {
   readonly #limits: AttemptLimits
+  readonly #now: () => number
   #calls = 0
+  #allowed: number
+  #countedAt: number
   #accesses = 0
   #bytes = 0
   #connections = 0
 
-  constructor(limits: AttemptLimits = DEFAULT_LIMITS) {
+  /** `now`: milliseconds of any clock that never goes back. */
+  constructor(limits: AttemptLimits = DEFAULT_LIMITS, now = () => performance.now()) {
     this.#limits = limits
+    this.#now = now
+    this.#allowed = limits.burst
+    this.#countedAt = now()
   }
 
   /** Calls made so far. */
@@ -37,8 +50,9 @@ export class AttemptBudget {
     return this.#calls
   }
 
-  /** @throws AttemptLimitError when the attempt has made all its calls */
+  /** @throws CallRateError when calls come too fast, AttemptLimitError when the attempt has made all of them */
   call(): void {
+    this.#pace()
     if (++this.#calls > this.#limits.calls)
       throw new AttemptLimitError(`an attempt may make ${this.#limits.calls} calls through the broker`)
   }
@@ -54,6 +68,16 @@ export class AttemptBudget {
     this.#bytes += bytes
     if (this.#bytes > this.#limits.bytes)
       throw new AttemptLimitError(`an attempt may move ${this.#limits.bytes} bytes through the broker`)
+  }
+
+  /** A bucket that fills while the attempt is quiet. */
+  #pace(): void {
+    const { burst, callsPerSecond } = this.#limits
+    const now = this.#now()
+    this.#allowed = Math.min(burst, this.#allowed + ((now - this.#countedAt) / 1000) * callsPerSecond)
+    this.#countedAt = now
+    if (this.#allowed < 1) throw new CallRateError(((1 - this.#allowed) / callsPerSecond) * 1000)
+    this.#allowed--
   }
 
   /** Takes one of the places for relays and streams; the result gives it back, once. @throws TooManyConnectionsError */

@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { Capped } from './capped.ts'
 import { UpstreamError } from './errors.ts'
 
 /** The one database that a secret leads to. */
@@ -36,8 +37,15 @@ export async function connectDatabase(address: DatabaseAddress, signal: AbortSig
   }
 }
 
-/** Carries bytes both ways until either side ends or the signal aborts; then both are closed at once. Never rejects. */
-export async function relay(near: Duplex, far: Duplex, signal: AbortSignal): Promise<void> {
+/** What ends a relay beside its two sides. */
+export interface RelayLimits {
+  signal: AbortSignal
+  /** Sees the bytes of both directions and may throw: that ends the relay. */
+  count(bytes: number): void
+}
+
+/** Carries bytes both ways until either side ends or a limit is reached; then both are closed at once. Never rejects. */
+export async function relay(near: Duplex, far: Duplex, { signal, count }: RelayLimits): Promise<void> {
   const cut = () => {
     near.destroy()
     far.destroy()
@@ -45,7 +53,8 @@ export async function relay(near: Duplex, far: Duplex, signal: AbortSignal): Pro
   signal.addEventListener('abort', cut, { once: true })
   try {
     if (signal.aborted) return
-    await Promise.race([pipeline(near, far), pipeline(far, near)])
+    const counted = () => new Capped(Infinity, (bytes) => count(bytes))
+    await Promise.race([pipeline(near, counted(), far), pipeline(far, counted(), near)])
   } catch {
     // the end of a relay, however it came
   } finally {

@@ -18,6 +18,17 @@ export class AttemptLimitError extends PermanentError {
   readonly type = 'attempt-limit'
 }
 
+/** The attempt calls faster than one attempt may. */
+export class CallRateError extends Error {
+  override readonly name = 'CallRateError'
+  readonly type = 'call-rate'
+  readonly retryAfterMs: number
+  constructor(retryAfterMs: number) {
+    super(`the attempt calls too fast; wait ${Math.ceil(retryAfterMs)} ms`)
+    this.retryAfterMs = retryAfterMs
+  }
+}
+
 /** Three relays or streams of the attempt are open: a fourth would leave no connection for small requests. */
 export class TooManyConnectionsError extends Error {
   override readonly name = 'TooManyConnectionsError'

@@ -36,6 +36,9 @@ const KEPT_BACK = new Set([
   BROKER_ERROR_HEADER,
 ])
 
+/** Encodings that leave the bytes as they are: a chunked body has been joined by now. */
+const PLAIN = /^\s*(?:identity|chunked)?\s*$/i
+
 /** The headers of a request that may leave; all others are dropped, so that none can change what the rules matched. */
 export function requestHeaders(headers: Iterable<[string, string]>): Record<string, string> {
   const passed: Record<string, string> = {}
@@ -58,8 +61,8 @@ export function responseHeaders(
   headers: Record<string, string | string[] | undefined>,
   mask: (text: string) => string,
 ): Record<string, string> {
-  const encoding = String(headers['content-encoding'] ?? 'identity').toLowerCase()
-  if (encoding !== 'identity' && encoding !== '')
+  const encodings = [headers['content-encoding'] ?? '', headers['transfer-encoding'] ?? ''].flat()
+  if (encodings.some((encoding) => !PLAIN.test(encoding)))
     throw new EgressRefusedError('the service answered in an encoding that was not asked for')
   const passed: Record<string, string> = {}
   for (const [name, value] of Object.entries(headers))

@@ -1,11 +1,12 @@
 import { createAnthropic } from '@ai-sdk/anthropic'
 import { createOpenAI } from '@ai-sdk/openai'
 import { APICallError, generateText, type LanguageModel, streamText } from 'ai'
-import type { GenerateRequest, GenerateResult, StreamLine } from '#lib/wire'
+import { type Masker, maskJson } from '#lib/secrets'
+import type { GenerateRequest, GenerateResult, StreamLine, ToolCall } from '#lib/wire'
 import { BadBrokerRequestError, UpstreamError } from './errors.ts'
-import { Masker } from './mask.ts'
 import { modelFetch } from './model-fetch.ts'
-import type { CallLimits, CarriedSecret, Upstream } from './upstream.ts'
+import { settingsFrom } from './model-settings.ts'
+import { type CallLimits, type CarriedSecret, maskerOf, type Upstream } from './upstream.ts'
 
 /** What stands where the SDK wants a key; the broker puts the real one in its place. */
 const PLACEHOLDER = 'added-by-the-broker'
@@ -30,14 +31,15 @@ export interface ModelCall {
  */
 export async function callModel(call: ModelCall): Promise<GenerateResult> {
   try {
-    const { text, response, finishReason, usage } = await generateText(settingsOf(call))
-    const masker = new Masker([call.secret.reveal()])
-    return {
+    const { text, response, finishReason, usage, toolCalls } = await generateText(settingsOf(call))
+    const masker = maskerOf(call.secret)
+    return withOutput(call, {
       text: masker.text(text),
+      toolCalls: toolCalls.map((one) => toolCallOf(one, masker)),
       model: masker.text(response.modelId || call.request.model),
       finishReason,
       usage: usageOf(usage),
-    }
+    })
   } catch (error) {
     throw explain(error, call.limits.signal)
   }
@@ -49,9 +51,10 @@ export async function callModel(call: ModelCall): Promise<GenerateResult> {
  * @throws the same as {@link callModel}, from the iteration
  */
 export async function* streamModel(call: ModelCall): AsyncGenerator<StreamLine> {
-  const masker = new Masker([call.secret.reveal()])
+  const masker = maskerOf(call.secret)
   const end: GenerateResult = {
     text: '',
+    toolCalls: [],
     model: call.request.model,
     finishReason: 'unknown',
     usage: usageOf({}),
@@ -60,6 +63,7 @@ export async function* streamModel(call: ModelCall): AsyncGenerator<StreamLine> 
     for await (const part of streamText({ ...settingsOf(call), onError: () => {} }).fullStream) {
       if (part.type === 'error') throw part.error
       if (part.type === 'text-delta') yield* delta(end, masker.push(Buffer.from(part.text)).toString())
+      if (part.type === 'tool-call') end.toolCalls.push(toolCallOf(part, masker))
       if (part.type === 'finish-step') end.model = masker.text(part.response.modelId || end.model)
       if (part.type === 'finish') {
         end.finishReason = part.finishReason
@@ -71,7 +75,25 @@ export async function* streamModel(call: ModelCall): AsyncGenerator<StreamLine> 
   }
   call.limits.signal.throwIfAborted()
   yield* delta(end, masker.flush().toString())
-  yield { end }
+  yield { end: withOutput(call, end) }
+}
+
+/** A model's own ids and names are masked like all that it says. */
+function toolCallOf(
+  { toolCallId, toolName, input }: { toolCallId: string; toolName: string; input: unknown },
+  masker: Masker,
+): ToolCall {
+  return { id: masker.text(toolCallId), name: masker.text(toolName), input: maskJson(input, masker) }
+}
+
+/** The answer parsed, where it was to be JSON and is no call of a tool. */
+function withOutput({ request }: ModelCall, result: GenerateResult): GenerateResult {
+  if (!request.output || (result.toolCalls.length > 0 && result.text === '')) return result
+  try {
+    return { ...result, output: JSON.parse(result.text) }
+  } catch {
+    throw new UpstreamError('upstream-failed', 'the model did not answer with the JSON that was asked for')
+  }
 }
 
 function* delta(end: GenerateResult, text: string): Generator<StreamLine> {
@@ -91,7 +113,7 @@ function settingsOf({ upstream, provider, secret, request, limits }: ModelCall) 
       fetch: modelFetch(upstream, secret, limits),
     }),
     ...(system !== undefined && { instructions: system }),
-    messages: messages ?? [{ role: 'user' as const, content: prompt! }],
+    ...settingsFrom(request),
     ...(maxTokens !== undefined && { maxOutputTokens: maxTokens }),
     ...(temperature !== undefined && { temperature }),
     maxRetries: 0,

@@ -6,6 +6,8 @@ export interface EgressRules {
   baseUrl: string
   /** `METHOD /path`, the path as it goes over the wire from the host's root; `*` stands for any characters, `?a&b` declares query names. */
   allow: string[]
+  /** Address ranges beside the public internet that the host may have; see `judgedLookup`. */
+  networks?: readonly string[]
 }
 
 /** A request target that was matched, byte for byte as it will be sent. */
@@ -16,12 +18,14 @@ export interface Target {
 }
 
 const ADDRESS = /^(https?:\/\/[^/?#@\\]+)([/?][^#]*)?$/
-const SUSPECT = /%(?:2e|2f|5c|25|00|0a|0d|3b)|\\|\/\/|;|(?:^|\/)\.{1,2}(?:\/|$)/i
+/** Escapes of what divides or steps in a path, of control characters, of overlong UTF-8 (`%c0%ae` is a dot to some), and broken ones. */
+const SUSPECT_ESCAPE = /%(?:2e|2f|3f|23|3b|5c|25|[01][0-9a-f]|7f|c[01]|(?![0-9a-f]{2}))/i
+const SUSPECT = /\\|\/\/|;|(?:^|\/)\.{1,2}(?:\/|$)/
 const PLAIN = /^\/[\x21-\x7e]*$/
 
 /**
  * Matches a request against a secret's rules on the exact bytes that will be sent, so that no server can read another
- * path out of it than we did: escapes of `.`, `/`, `\` and `%`, `//`, `;`, dot segments and undeclared query names are refused.
+ * path out of it than we did: escapes of `.`, `/`, `\`, `?` and `%`, `//`, `;`, dot segments and undeclared query names are refused.
  * @throws EgressRefusedError saying which part
  */
 export function matchEgress(rules: EgressRules, method: string, address: string): Target {
@@ -29,7 +33,7 @@ export function matchEgress(rules: EgressRules, method: string, address: string)
   if (target.origin !== splitAddress(rules.baseUrl).origin)
     throw new EgressRefusedError('the host is not the one of the secret')
   const [path, query] = cut(target.path, '?')
-  if (!PLAIN.test(path) || SUSPECT.test(path))
+  if (!PLAIN.test(path) || SUSPECT.test(path) || SUSPECT_ESCAPE.test(path))
     throw new EgressRefusedError('the path holds an escape or segment that servers read differently')
   const prefix = splitAddress(rules.baseUrl).path
   if (prefix !== '/' && path !== prefix && !path.startsWith(`${prefix}/`))

@@ -76,6 +76,8 @@ export interface Egress {
   header: string
   /** `METHOD /path`; `*` in a path stands for any characters. */
   allow: string[]
+  /** CIDR ranges beside the public internet that the host's address may lie in. */
+  networks?: string[]
 }
 
 /** The database whose users are leased. */

@@ -1,6 +1,15 @@
 import { parseDurationMs, parseSizeBytes } from '#lib/runtime'
 import { BUILT_IN, BUILT_IN_ROUTES, BUILT_IN_SECRETS, PROVIDER_EGRESS } from './builtin.ts'
-import type { AgentType, Alerts, Cluster, ModelProvider, ModelRoute, Rotation, Secret } from './model.ts'
+import type {
+  AgentType,
+  Alerts,
+  Cluster,
+  Egress,
+  ModelProvider,
+  ModelRoute,
+  Rotation,
+  Secret,
+} from './model.ts'
 import { matchRoute } from './routes.ts'
 import type { AgentContent, FileContent, SecretContent } from './schema/file.ts'
 
@@ -57,9 +66,7 @@ export function resolveSecret(name: string, content: SecretContent): Secret {
     ? PROVIDER_EGRESS[content.provider as ModelProvider]
     : undefined
   const written = content.egress
-  const egress = written
-    ? { baseUrl: written['base-url'], header: written.header, allow: written.allow }
-    : structuredClone(builtInEgress)
+  const egress = written ? resolveEgress(written) : structuredClone(builtInEgress)
   const isDatabase = content.provider === 'postgres'
   return defined<Secret>({
     name,
@@ -127,6 +134,11 @@ function secretNames(content: FileContent): Set<string> {
   ]
   const builtIn = needed.filter((name) => Object.hasOwn(BUILT_IN_SECRETS, name))
   return new Set([...Object.keys(content.secrets ?? {}), ...builtIn])
+}
+
+function resolveEgress(egress: NonNullable<SecretContent['egress']>): Egress {
+  const { 'base-url': baseUrl, header, allow, networks } = egress
+  return defined<Egress>({ baseUrl, header, allow, networks })
 }
 
 function resolveConnect(connect: NonNullable<SecretContent['connect']>) {

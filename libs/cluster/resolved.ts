@@ -33,7 +33,12 @@ const Secret = z.strictObject({
   provider: z.string(),
   deliver: z.enum(['broker', 'value']),
   egress: z
-    .strictObject({ baseUrl: z.url(), header: z.string(), allow: z.array(z.string()) })
+    .strictObject({
+      baseUrl: z.url(),
+      header: z.string(),
+      allow: z.array(z.string()),
+      networks: z.array(z.string()).exactOptional(),
+    })
     .exactOptional(),
   connect: z
     .strictObject({

@@ -1,7 +1,6 @@
-import { CONTEXT_FRAME_BYTES, type FromContext, type ToContext } from '#lib/wire'
+import { CONTEXT_FRAME_BYTES, FramedSocket, type FromContext, type ToContext } from '#lib/wire'
 import type { Allowance } from './allowance.ts'
 import { ProtocolViolation } from './errors.ts'
-import { FramedSocket } from './framed-socket.ts'
 import type { Arrival } from './listener.ts'
 import { FromContextSchema } from './schemas.ts'
 

@@ -15,7 +15,7 @@ export {
   LevelUnavailableError,
   ProtocolViolation,
 } from './errors.ts'
-export { FramedSocket } from './framed-socket.ts'
+export { FramedSocket } from '#lib/wire'
 export { Keeper, type Kept } from './levels/keeper.ts'
 export { LandlockWalls } from './levels/landlock.ts'
 export { NamespaceWalls } from './levels/namespace.ts'

@@ -4,6 +4,7 @@ import { chmodSync, chownSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import {
+  FramedSocket,
   type FromLauncher,
   type HeldLimits,
   type LauncherConfig,
@@ -13,7 +14,6 @@ import {
 } from '#lib/wire'
 import { buildHostEntry, buildLauncher } from './bundle.ts'
 import { LauncherGoneError, LevelUnavailableError } from './errors.ts'
-import { FramedSocket } from './framed-socket.ts'
 import { ContextListener } from './listener.ts'
 import { PRLIMIT, UNSHARE } from './levels/tools.ts'
 import { FromLauncherSchema } from './schemas.ts'

@@ -99,6 +99,12 @@ export class SecretReader implements AsyncDisposable {
     return inVaultSpan(`secret.read ${secret}`, attributes, (span) => this.#read(agentType, secret, span))
   }
 
+  /** The value that was read last, if it is still kept. Asks nobody: to search for it, not to give it. */
+  kept(agentType: string, secret: string): SecretValue | undefined {
+    const entry = this.#entries.get(keyOf(agentType, secret))
+    return entry && 'value' in entry ? entry.value : undefined
+  }
+
   /**
    * Forgets the value unless it is newer than `generation`: the service that it is for has refused it. A service that
    * refuses everything does not make a storm of reads: asking again for the same generation waits 1 s, then doubling.

@@ -41,6 +41,8 @@ export const attribute = {
   /** From 1. */
   attempt: 'threadbound.attempt',
   outcome: 'threadbound.outcome',
+  /** Secrets that were masked in what the attempt said. */
+  redactions: 'threadbound.redactions',
   /** From here on: the receipt, what launcher, kernel and worker measured of the attempt's context. */
   contextId: 'threadbound.context.id',
   contextLevel: 'threadbound.context.level',

@@ -1,3 +1,5 @@
+import type { JsonSchema } from './messages.ts'
+
 /** What a context asks of the broker: HTTP/1.1 on descriptors 4-7. */
 
 /** How many connections to its sidecar a context has, all made before it can be asked to do anything. */
@@ -7,7 +9,11 @@ export const BROKER_CONNECTIONS = 4
  * The first line on every connection to a sidecar socket, JSON and a newline, written by the launcher (for a context,
  * before it starts) or by the worker. The sidecar answers nothing to it.
  */
-export type Preamble = { role: 'context'; context: string } | { role: 'worker'; credential: string }
+export type Preamble =
+  | { role: 'context'; context: string }
+  | { role: 'worker'; credential: string }
+  /** Frames follow, as redaction.ts describes them. `link`: a name of the worker's choice, which its grants repeat. */
+  | { role: 'redaction'; credential: string; link: string }
 
 /** `POST /v1/model/generate`, and `/v1/model/stream` with the same body. */
 export interface GenerateRequest {
@@ -15,13 +21,34 @@ export interface GenerateRequest {
   model?: string
   system?: string
   prompt?: string
-  messages?: { role: 'user' | 'assistant'; content: string }[]
+  messages?: ModelMessage[]
   maxTokens?: number
   temperature?: number
+  /** What the model may ask its caller to do; the caller does it. */
+  tools?: { name: string; description?: string; input: JsonSchema }[]
+  /** Default: `auto`. */
+  toolChoice?: ToolChoice
+  /** What the answer must look like: it is then JSON, parsed as `output`. */
+  output?: JsonSchema
 }
+/** One turn of a conversation. A call of a tool is answered by a `tool` message with its id. */
+export type ModelMessage =
+  | { role: 'user'; content: string }
+  | { role: 'assistant'; content: string; toolCalls?: ToolCall[] }
+  | { role: 'tool'; toolCallId: string; name: string; content: unknown }
+/** What a model asks its caller to do. Its input is what the model made of the tool's schema: judge it. */
+export interface ToolCall {
+  id: string
+  name: string
+  input: unknown
+}
+export type ToolChoice = 'auto' | 'none' | 'required' | { tool: string }
 /** What a model answered; `finishReason` and the counts are the provider's. */
 export interface GenerateResult {
   text: string
+  /** Present where `output` was asked for and the model did not call a tool instead. */
+  output?: unknown
+  toolCalls: ToolCall[]
   model: string
   finishReason: string
   usage: { inputTokens: number; outputTokens: number }
@@ -70,6 +97,8 @@ export interface GrantRequest {
   /** W3C traceparent of the attempt's span. */
   traceparent: string
   timeoutMs: number
+  /** The worker's connection for redaction. Without one no value is handed to the context. */
+  redaction?: string
 }
 /** `DELETE /v1/grants/<grant>` answers 200 with this once everything leased is revoked. */
 export interface GrantEnd {

@@ -18,6 +18,9 @@ export {
   MAX_DEPTH,
   TRUSTED_FRAME_BYTES,
 } from './frame.ts'
+export { type FramedHandlers, FramedSocket } from './framed-socket.ts'
 export type * from './host.ts'
 export type * from './messages.ts'
 export type * from './receipt.ts'
+export type * from './redaction.ts'
+export { REDACTION_FRAME_BYTES } from './redaction.ts'

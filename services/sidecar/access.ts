@@ -1,11 +1,12 @@
 import type { KeyObject } from 'node:crypto'
 import type { AuditLog } from '#lib/audit'
-import { BadBrokerRequestError, EgressRefusedError, isSameOrigin } from '#lib/broker'
+import { BadBrokerRequestError, type CarriedSecret, EgressRefusedError, isSameOrigin } from '#lib/broker'
 import { type Cluster, type Connect, modelRoute, type Secret, secretKind, usableSecrets } from '#lib/cluster'
 import type { Log } from '#lib/runtime'
 import type { Lease, SecretRead, SecretReader } from '#lib/secrets'
 import { NoLeaseError, NotUsableError } from './errors.ts'
 import type { LiveAttempt } from './live-attempt.ts'
+import type { HandedValue, Redactions } from './redactions.ts'
 
 export interface AccessOptions {
   cluster: Cluster
@@ -13,6 +14,7 @@ export interface AccessOptions {
   audit: AuditLog
   /** Keys the marks that stand for values in the audit log. */
   auditKey: KeyObject
+  redactions: Redactions
   log: Log
 }
 
@@ -62,13 +64,25 @@ export class Access {
   async brokered(attempt: LiveAttempt, secret: Secret, action: 'model' | 'egress'): Promise<BrokeredSecret> {
     if (!secret.egress) throw new NotUsableError(`secret "${secret.name}" has no egress rule`)
     const read = await this.#options.reader.read(attempt.agentType.name, secret.name)
-    await this.#record(attempt, { action, ...this.#facts(read) })
-    return { name: secret.name, egress: secret.egress, read }
+    return await this.#brokered(attempt, { name: secret.name, egress: secret.egress, read }, action)
   }
 
-  /** The service refused this generation of the secret. True when reading it again may give another. */
-  keyRefused(attempt: LiveAttempt, { name, read }: BrokeredSecret): boolean {
-    return this.#options.reader.invalidate(attempt.agentType.name, name, read.generation)
+  /**
+   * The service refused this generation of the secret. Gives a newer one if there is one: read by one of all who ask, and
+   * after a while alone when reading did not help before.
+   */
+  async newer(
+    attempt: LiveAttempt,
+    { name, egress, read: refused }: BrokeredSecret,
+    action: 'model' | 'egress',
+  ): Promise<BrokeredSecret | undefined> {
+    const { reader } = this.#options
+    const agentType = attempt.agentType.name
+    if (!reader.invalidate(agentType, name, refused.generation)) return undefined
+    const read = await reader.read(agentType, name)
+    return read.generation > refused.generation
+      ? await this.#brokered(attempt, { name, egress, read }, action)
+      : undefined
   }
 
   /** A value for the context itself: `deliver: value` alone. */
@@ -82,6 +96,7 @@ export class Access {
       )
     const read = await this.#options.reader.read(attempt.agentType.name, name)
     await this.#record(attempt, { action: 'read', ...this.#facts(read) })
+    await this.#hand(attempt, { name, value: read.value.reveal() })
     return read
   }
 
@@ -90,6 +105,7 @@ export class Access {
     this.#database(attempt, name)
     await this.#record(attempt, { action: 'lease', secret: name })
     const lease = await attempt.leases.lease(name)
+    await this.#hand(attempt, { name, value: lease.credentials.password })
     attempt.leased.add(name)
     return lease
   }
@@ -105,8 +121,36 @@ export class Access {
   /** Notes a refusal; after the twentieth of an attempt they are only counted. */
   denied(attempt: LiveAttempt, what: string, reason: string): void {
     if (!attempt.denied()) return
-    this.#options.log.warn({ ...attempt.facts(), what, reason }, 'access denied')
-    void this.#options.audit.note({ ...attempt.facts(), action: 'deny', outcome: 'denied', what, reason })
+    const facts = { ...attempt.facts(), what: attempt.masked(what), reason }
+    this.#options.log.warn(facts, 'access denied')
+    void this.#options.audit.note({ ...facts, action: 'deny', outcome: 'denied' })
+  }
+
+  /** A brokered secret as the broker carries it; a service that sends it back is noted. */
+  carried(attempt: LiveAttempt, { name, egress, read }: BrokeredSecret): CarriedSecret {
+    const echoed = () => this.#options.redactions.echoed(attempt, name)
+    return { egress, reveal: () => read.value.reveal(), echoed }
+  }
+
+  async #brokered(attempt: LiveAttempt, secret: BrokeredSecret, action: 'model' | 'egress') {
+    await this.#record(attempt, { action, ...this.#facts(secret.read) })
+    attempt.redactor?.add(secret.name, secret.read.value.reveal())
+    return secret
+  }
+
+  /** From the first value that a context is handed, all that it says is searched: for the broker's keys of its type, too. */
+  async #hand(attempt: LiveAttempt, handed: HandedValue): Promise<void> {
+    const keys = attempt.redactor ? [] : this.#brokerKeys(attempt)
+    await this.#options.redactions.hand(attempt, [handed, ...keys])
+  }
+
+  /** Those that were read: no other can have been in an answer. What is read later is added then. */
+  #brokerKeys(attempt: LiveAttempt): HandedValue[] {
+    const { name: agentType } = attempt.agentType
+    return this.#usableAll(attempt).flatMap(({ name, egress }) => {
+      const value = egress && this.#options.reader.kept(agentType, name)
+      return value ? [{ name, value: value.reveal() }] : []
+    })
   }
 
   #database(attempt: LiveAttempt, name: string): Connect {

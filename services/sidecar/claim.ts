@@ -24,6 +24,7 @@ const GrantBody = z.strictObject({
   job: z.unknown(),
   traceparent: z.string().max(64),
   timeoutMs: z.number().positive(),
+  redaction: z.string().min(1).max(100).exactOptional(),
 })
 
 export interface ClaimOptions {
@@ -98,6 +99,7 @@ export class Claims {
       caller: job.caller,
       traceparent: request.traceparent,
       deadline: clock.now() + Math.min(request.timeoutMs, type.timeoutMs),
+      redaction: request.redaction ?? '',
     })
     const attempt = new LiveAttempt(grant, type, leases)
     attempts.add(attempt, worker.connection)

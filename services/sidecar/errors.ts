@@ -59,3 +59,12 @@ export class AttemptEndedError extends PermanentError {
     super(`the attempt has ended (${reason})`)
   }
 }
+
+/** The worker does not confirm that it asks before anything leaves: so no value enters the context. */
+export class RedactionUnavailableError extends Error {
+  override readonly name = 'RedactionUnavailableError'
+  readonly type = 'redaction-unavailable'
+  constructor() {
+    super('the worker has not confirmed that it redacts what this context says, so it is handed no value')
+  }
+}

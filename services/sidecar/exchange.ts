@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { BadBrokerRequestError, BodyTooLargeError, REQUEST_BODY_BYTES } from '#lib/broker'
-import { BROKER_ERROR_HEADER } from '#lib/wire'
+import { BROKER_ERROR_HEADER, deeperThan, MAX_DEPTH } from '#lib/wire'
 import type * as z from 'zod'
 import { type Failure, failureOf } from './failure.ts'
 
@@ -19,6 +19,8 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
 /** The body of a request as JSON. @throws BadBrokerRequestError, BodyTooLargeError */
 export async function readJson(request: IncomingMessage): Promise<unknown> {
   const body = await readBody(request)
+  if (deeperThan(body, MAX_DEPTH))
+    throw new BadBrokerRequestError(`the body is nested deeper than ${MAX_DEPTH}`)
   try {
     return JSON.parse(body.toString())
   } catch {

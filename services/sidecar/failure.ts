@@ -33,6 +33,7 @@ const STATUS: Record<string, number> = {
   'attempt-claimed': 409,
   'connection-bound': 409,
   'attempt-limit': 429,
+  'call-rate': 429,
   'too-many-connections': 429,
   'too-many-grants': 429,
   'upstream-rate-limited': 429,
@@ -43,6 +44,7 @@ const STATUS: Record<string, number> = {
   'secret-unusable': 502,
   'audit-unavailable': 503,
   'queue-unavailable': 503,
+  'redaction-unavailable': 503,
   'secret-unavailable': 503,
   'upstream-timeout': 504,
 }

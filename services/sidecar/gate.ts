@@ -10,6 +10,7 @@ import { NoGrantError } from './errors.ts'
 import { sendError } from './exchange.ts'
 import { failureOf } from './failure.ts'
 import { readPreamble } from './preamble.ts'
+import type { LinkName, Redactions } from './redactions.ts'
 import { openRelay, refusalOf } from './relay-route.ts'
 import type { WorkerRoutes } from './worker-routes.ts'
 
@@ -18,6 +19,7 @@ export interface GateOptions {
   access: Access
   workerRoutes: WorkerRoutes
   contextRoutes: ContextRoutes
+  redactions: Redactions
   /** By agent type. */
   credentials: Map<string, WorkerCredential>
   log: Log
@@ -57,6 +59,7 @@ export class Gate {
     try {
       const peer = await this.#introduce(agentType, socket)
       if (!peer || socket.destroyed) return void socket.destroy()
+      if ('link' in peer) return this.#options.redactions.attach(peer, socket)
       this.#peers.set(socket, peer)
       this.#http.emit('connection', socket)
       socket.resume()
@@ -66,7 +69,7 @@ export class Gate {
     }
   }
 
-  async #introduce(agentType: string, socket: Socket): Promise<Peer | undefined> {
+  async #introduce(agentType: string, socket: Socket): Promise<Peer | LinkName | undefined> {
     const { attempts, credentials, log } = this.#options
     const preamble = await readPreamble(socket)
     if (!preamble || socket.destroyed) {
@@ -82,6 +85,7 @@ export class Gate {
       log.warn({ agentType }, 'connection with a wrong credential closed')
       return undefined
     }
+    if (preamble.role === 'redaction') return { agentType, link: preamble.link }
     socket.once('close', () => attempts.workerClosed(socket))
     return { role: 'worker', agentType }
   }

@@ -6,6 +6,7 @@ import type { AuditEvent } from '#lib/audit'
 import type { Grant, GrantClaim, LeaseSet } from '#lib/secrets'
 import { contextOf } from '#lib/telemetry'
 import { AttemptEndedError } from './errors.ts'
+import type { Redactor } from './redactor.ts'
 
 /** What the sidecar knows of an attempt when it gives the grant. */
 export interface AttemptClaim extends GrantClaim {
@@ -14,9 +15,11 @@ export interface AttemptClaim extends GrantClaim {
   traceparent: string
   /** Epoch milliseconds: the attempt's time is over then. */
   deadline: number
+  /** What its worker calls its connection for redaction; empty: it has none. */
+  redaction: string
 }
 
-/** Denials of one attempt that are written to the audit log; more are only counted. */
+/** Denials of one attempt that are written to the audit log; more are only counted. The same for redactions. */
 const DENIALS_WRITTEN = 20
 /** An answer must be back in the context before its time is over: this part of what is left, at most a second. */
 const RESERVE = 0.1
@@ -29,7 +32,12 @@ export class LiveAttempt {
   readonly budget = new AttemptBudget()
   /** Names of the secrets that were leased. */
   readonly leased = new Set<string>()
+  /** Knows the values that its context was handed; undefined while there is none. */
+  redactor: Redactor | undefined
+  /** Resolves when its worker redacts what it says; undefined while no value was asked for. */
+  handing: Promise<void> | undefined
   readonly #end = new AbortController()
+  readonly #redacted = new Set<string>()
   #denials = 0
 
   constructor(grant: Grant<AttemptClaim>, agentType: Cluster['agents'][string], leases: LeaseSet) {
@@ -56,6 +64,18 @@ export class LiveAttempt {
   /** Counts a denial; true while it should be written. */
   denied(): boolean {
     return ++this.#denials <= DENIALS_WRITTEN
+  }
+
+  /** Notes that a secret was found in what the attempt says; true when that should be written. */
+  redacted(what: string): boolean {
+    if (this.#redacted.has(what) || this.#redacted.size >= DENIALS_WRITTEN) return false
+    this.#redacted.add(what)
+    return true
+  }
+
+  /** A text that the attempt chose and we write down. */
+  masked(text: string): string {
+    return this.redactor?.text(text) ?? text
   }
 
   /** How long a call may take so that its error still reaches the agent. */

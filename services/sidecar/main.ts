@@ -39,6 +39,7 @@ await using _sidecar = await Sidecar.open({
   reader,
   audit,
   auditKey: auditKeyOf(config.auditKeyFile),
+  raise,
   log,
 })
 await using _operator = await openOperatorSocket(config.operator, { cluster, reader, audit, log })

@@ -11,25 +11,11 @@ import {
 import type { Clock } from '#lib/runtime'
 import { attribute, inSpan } from '#lib/telemetry'
 import type { GenerateRequest, GenerateResult, StreamLine } from '#lib/wire'
-import * as z from 'zod'
 import type { Access, BrokeredSecret } from './access.ts'
 import type { ContextRequest } from './context-routes.ts'
 import { errorBody, parseBody, sendJson } from './exchange.ts'
 import { failureOf } from './failure.ts'
-
-const Text = z.string().max(4 * 2 ** 20)
-const GenerateBody = z.strictObject({
-  model: z.string().min(1).max(200).optional(),
-  system: Text.optional(),
-  prompt: Text.optional(),
-  messages: z
-    .array(z.strictObject({ role: z.enum(['user', 'assistant']), content: Text }))
-    .min(1)
-    .max(10_000)
-    .optional(),
-  maxTokens: z.int().min(1).max(10_000_000).optional(),
-  temperature: z.number().min(0).max(2).optional(),
-})
+import { GenerateBody } from './generate-body.ts'
 
 export interface ModelRouteOptions {
   access: Access
@@ -45,13 +31,12 @@ export class ModelRoute {
     this.#options = options
   }
 
-  /** One answer. A key that the provider refuses is read again once, in case it was rotated. */
+  /** One answer. */
   async generate(asked: ContextRequest, response: ServerResponse, body: unknown): Promise<void> {
     const prepared = this.#prepare(asked, body)
     const result = await this.#inChatSpan(asked, prepared, async (span) => {
-      const answer = await this.#once(asked, prepared).catch((error: unknown) =>
-        this.#againWithNewerKey(error, asked, prepared),
-      )
+      const ask = (secret: BrokeredSecret) => callModel(this.#call(asked, prepared, secret))
+      const answer = await this.#withKey(asked, prepared, ask)
       describe(span, answer)
       return answer
     })
@@ -64,15 +49,10 @@ export class ModelRoute {
     const free = asked.attempt.budget.connect()
     try {
       await this.#inChatSpan(asked, prepared, async (span) => {
-        const secret = await this.#secret(asked, prepared)
-        try {
-          for await (const line of streamModel(this.#call(asked, prepared, secret))) {
-            if ('end' in line) describe(span, line.end)
-            await write(response, line)
-          }
-        } catch (error) {
-          this.#mayHaveAnother(asked, secret, error)
-          throw error
+        const begin = (secret: BrokeredSecret) => begun(streamModel(this.#call(asked, prepared, secret)))
+        for await (const line of await this.#withKey(asked, prepared, begin)) {
+          if ('end' in line) describe(span, line.end)
+          await write(response, line)
         }
       })
       response.end()
@@ -84,54 +64,37 @@ export class ModelRoute {
     }
   }
 
-  async #once(asked: ContextRequest, prepared: Prepared): Promise<GenerateResult> {
-    const secret = await this.#secret(asked, prepared)
+  /** Asks with the key of the model. One that the provider refuses may have been rotated: then once more, with a newer one. */
+  async #withKey<T>(
+    { attempt }: ContextRequest,
+    { secret: named }: Prepared,
+    ask: (secret: BrokeredSecret) => Promise<T>,
+  ): Promise<T> {
+    const { access } = this.#options
+    const secret = await access.brokered(attempt, named, 'model')
     try {
-      return await callModel(this.#call(asked, prepared, secret))
+      return await ask(secret)
     } catch (error) {
-      if (this.#mayHaveAnother(asked, secret, error)) throw new RefusedKey(secret, error)
-      throw error
+      const isRefused = error instanceof UpstreamError && error.type === 'upstream-unauthorized'
+      const newer = isRefused ? await access.newer(attempt, secret, 'model') : undefined
+      if (!newer) throw error
+      return await ask(newer)
     }
   }
 
-  /** True when the provider refused the key and reading it again may give another: the reader forgets it then. */
-  #mayHaveAnother({ attempt }: ContextRequest, secret: BrokeredSecret, error: unknown): boolean {
-    const refused = error instanceof UpstreamError && error.type === 'upstream-unauthorized'
-    return refused && this.#options.access.keyRefused(attempt, secret)
-  }
-
-  async #againWithNewerKey(
-    error: unknown,
-    asked: ContextRequest,
-    prepared: Prepared,
-  ): Promise<GenerateResult> {
-    if (!(error instanceof RefusedKey)) throw error
-    const newer = await this.#secret(asked, prepared)
-    if (newer.read.generation <= error.secret.read.generation) throw error.cause
-    return callModel(this.#call(asked, prepared, newer))
-  }
-
   #prepare({ attempt }: ContextRequest, body: unknown): Prepared {
-    const request = parseBody(GenerateBody, body) as GenerateRequest
+    const request = parseBody(GenerateBody, body)
     if ((request.prompt === undefined) === (request.messages === undefined))
       throw new BadBrokerRequestError('give either "prompt" or "messages"')
     return { request, ...this.#options.access.modelOf(attempt, request.model) }
   }
 
-  #secret({ attempt }: ContextRequest, { secret }: Prepared): Promise<BrokeredSecret> {
-    return this.#options.access.brokered(attempt, secret, 'model')
-  }
-
-  #call(
-    { attempt, signal }: ContextRequest,
-    prepared: Prepared,
-    { egress, read }: BrokeredSecret,
-  ): ModelCall {
-    const { upstream, clock } = this.#options
+  #call({ attempt, signal }: ContextRequest, prepared: Prepared, secret: BrokeredSecret): ModelCall {
+    const { access, upstream, clock } = this.#options
     return {
       upstream,
       provider: prepared.provider,
-      secret: { egress, reveal: () => read.value.reveal() },
+      secret: access.carried(attempt, secret),
       request: { ...prepared.request, model: prepared.model },
       limits: { budget: attempt.budget, signal, timeoutMs: attempt.callTimeoutMs(clock.now()) },
     }
@@ -139,9 +102,10 @@ export class ModelRoute {
 
   #inChatSpan<T>(
     asked: ContextRequest,
-    { model, provider }: Prepared,
+    { model: named, provider }: Prepared,
     work: (span: Span) => Promise<T>,
   ): Promise<T> {
+    const model = asked.attempt.masked(named)
     const attributes = {
       [attribute.genAiOperation]: 'chat',
       [attribute.genAiProvider]: provider,
@@ -169,13 +133,16 @@ interface Prepared {
   secret: Parameters<Access['brokered']>[1]
 }
 
-/** The provider refused the key, and reading it again may help. */
-class RefusedKey extends Error {
-  readonly secret: BrokeredSecret
-  constructor(secret: BrokeredSecret, cause: unknown) {
-    super('key refused', { cause })
-    this.secret = secret
-  }
+/** The lines once the first has come, so that what is wrong before it is an error of the asking. */
+async function begun(lines: AsyncGenerator<StreamLine>): Promise<AsyncGenerator<StreamLine>> {
+  const first = await lines.next()
+  return resumed(first, lines)
+}
+
+async function* resumed(first: IteratorResult<StreamLine>, lines: AsyncGenerator<StreamLine>) {
+  if (first.done) return
+  yield first.value
+  yield* lines
 }
 
 function describe(span: Span, { model, finishReason, usage }: GenerateResult): void {

@@ -7,9 +7,12 @@ export const PREAMBLE_BYTES = 1024
 /** How long a connection may take to say who it is. */
 export const PREAMBLE_MS = 5000
 
+const name = z.string().regex(/^[\w.-]{1,100}$/)
+const credential = z.string().min(1).max(900)
 const PreambleLine = z.discriminatedUnion('role', [
-  z.strictObject({ role: z.literal('context'), context: z.string().regex(/^[\w.-]{1,100}$/) }),
-  z.strictObject({ role: z.literal('worker'), credential: z.string().min(1).max(900) }),
+  z.strictObject({ role: z.literal('context'), context: name }),
+  z.strictObject({ role: z.literal('worker'), credential }),
+  z.strictObject({ role: z.literal('redaction'), credential, link: name }),
 ])
 
 /** The first line on a connection; undefined when it is none, too long or too late. What follows it stays unread. */

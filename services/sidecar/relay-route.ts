@@ -25,7 +25,8 @@ export async function openRelay(
     return async (near, head) => {
       near.write('HTTP/1.1 200 Connection Established\r\n\r\n')
       if (head.length > 0) near.unshift(head)
-      await relay(near, far, attempt.signal).finally(free)
+      const count = (bytes: number) => attempt.budget.move(bytes)
+      await relay(near, far, { signal: attempt.signal, count }).finally(free)
     }
   } catch (error) {
     free()

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis'
 import type { AuditLog } from '#lib/audit'
 import { Upstream } from '#lib/broker'
 import type { Cluster } from '#lib/cluster'
+import type { RaiseAlert } from '#lib/queue'
 import { type Clock, type Log, systemClock } from '#lib/runtime'
 import type { LeaseSetOptions, SecretReader, SidecarIdentity } from '#lib/secrets'
 import type { VaultNames } from '#lib/vault'
@@ -14,6 +15,7 @@ import { WorkerCredential } from './credential.ts'
 import { FetchRoute } from './fetch-route.ts'
 import { Gate } from './gate.ts'
 import { ModelRoute } from './model-route.ts'
+import { Redactions } from './redactions.ts'
 import { TypeSocket } from './type-socket.ts'
 import { WorkerRoutes } from './worker-routes.ts'
 
@@ -30,6 +32,7 @@ export interface SidecarOptions {
   reader: SecretReader
   audit: AuditLog
   auditKey: KeyObject
+  raise: RaiseAlert
   log: Log
   clock?: Clock
 }
@@ -68,11 +71,13 @@ function wire(
   const all = { ...options, clock: options.clock ?? systemClock }
   const upstream = stack.use(Upstream.open())
   const attempts = stack.use(new Attempts(all))
-  const access = new Access(all)
+  const redactions = stack.use(new Redactions(all))
+  const access = new Access({ ...all, redactions })
   const serving = { access, upstream, clock: all.clock }
   return new Gate({
     attempts,
     access,
+    redactions,
     credentials,
     log: all.log,
     workerRoutes: new WorkerRoutes({ claims: new Claims({ ...all, attempts }), attempts, clock: all.clock }),

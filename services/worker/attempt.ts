@@ -5,6 +5,9 @@ import { inSpan, newSpanId, traceparentOf } from '#lib/telemetry'
 import type { Job } from 'bullmq'
 import { type SpanContext, trace, TraceFlags } from '@opentelemetry/api'
 import type { Handlers } from './handlers.ts'
+import type { Outgoing } from './outgoing.ts'
+import { redactEnd } from './redact-end.ts'
+import type { Redaction } from './redaction.ts'
 import type { SidecarClient } from './sidecar-client.ts'
 
 /** What the steps of an attempt are made of. */
@@ -13,7 +16,9 @@ export interface AttemptParts {
   sidecar: SidecarClient
   timeoutMs: number
   verify(job: Job): VerifiedJob
-  handlers(attempt: Attempt): Handlers
+  handlers(attempt: Attempt, outgoing: Outgoing): Handlers
+  outgoing(attempt: Attempt): Outgoing
+  redaction: Redaction
   memory(tenant: string): Promise<AttemptMemory>
   /** True when its context must share nothing: its thread host ended before, and no one knows by whose fault. */
   isSuspect: (job: Job) => Promise<boolean>
@@ -37,6 +42,9 @@ export interface Attempt {
   verified?: VerifiedJob
   context?: Context
   grant?: string
+  memory?: AttemptMemory
+  /** What its context says goes through here. */
+  outgoing?: Outgoing
   /** The end of the grant, once it is under way. */
   revoked?: Promise<unknown>
   end?: AttemptEnd
@@ -50,6 +58,8 @@ export async function runAttempt(attempt: Attempt, parts: AttemptParts): Promise
     await acquireContext(attempt, parts)
     await grant(attempt, parts)
     await run(attempt, parts)
+    await redact(attempt)
+    await remember(attempt)
   } catch (error) {
     attempt.error = error
   }
@@ -86,7 +96,10 @@ export async function acquireContext(attempt: Attempt, { pool, isSuspect }: Atte
 }
 
 /** Has the sidecar attach this attempt's rights to the context's connections; meanwhile its launcher bounds it. */
-export async function grant(attempt: Attempt, { sidecar, timeoutMs }: AttemptParts): Promise<void> {
+export async function grant(
+  attempt: Attempt,
+  { sidecar, redaction, timeoutMs }: AttemptParts,
+): Promise<void> {
   const { job, token, context, traceparent } = attempt
   const ask = () =>
     sidecar.grant({
@@ -97,8 +110,10 @@ export async function grant(attempt: Attempt, { sidecar, timeoutMs }: AttemptPar
       job: job.data,
       traceparent,
       timeoutMs,
+      ...(redaction.link === undefined ? {} : { redaction: redaction.link }),
     })
   context!.enter().catch(() => {}) // `run` says it
+  redaction.ready()
   attempt.grant = await inSpan('grant', {}, ask)
 }
 
@@ -106,7 +121,8 @@ export async function grant(attempt: Attempt, { sidecar, timeoutMs }: AttemptPar
 export async function run(attempt: Attempt, parts: AttemptParts): Promise<void> {
   const { job, verified, context, traceparent, signal } = attempt
   const { tenant, input, metadata } = verified!
-  const memory = await parts.memory(tenant)
+  const memory = (attempt.memory = await parts.memory(tenant))
+  const outgoing = (attempt.outgoing = parts.outgoing(attempt))
   const request = { id: job.id!, attempt: job.attemptsMade + 1, agentType: job.queueName, tenant, metadata }
   const task = {
     request,
@@ -116,9 +132,18 @@ export async function run(attempt: Attempt, parts: AttemptParts): Promise<void> 
   }
   signal.throwIfAborted()
   const spoken = () => void revoke(attempt, parts).catch(() => {})
-  attempt.end = await context!.run(task, { ...parts.handlers(attempt), spoken }, signal)
-  if (attempt.end.outcome === 'completed' && attempt.end.memory !== undefined)
-    await memory.save(attempt.end.memory)
+  attempt.end = await context!.run(task, { ...parts.handlers(attempt, outgoing), spoken }, signal)
+}
+
+/** Clears how the attempt ended of secrets, after all that it said before. */
+export async function redact(attempt: Attempt): Promise<void> {
+  attempt.end = await redactEnd(attempt.end!, attempt.outgoing!)
+  await attempt.outgoing!.settle()
+}
+
+/** Keeps a singleton's document, once it is known what may be kept of it. */
+export async function remember({ end, memory }: Attempt): Promise<void> {
+  if (end!.outcome === 'completed' && end!.memory !== undefined) await memory!.save(end!.memory)
 }
 
 /** Ends the grant, once; of an attempt that ran as soon as its agent has spoken, beside the end of its context. */
@@ -133,6 +158,7 @@ async function revoke(attempt: Attempt, { sidecar }: AttemptParts): Promise<void
  */
 export async function release(attempt: Attempt, parts: AttemptParts): Promise<Attempt> {
   attempt.over.abort()
+  if (attempt.grant) parts.redaction.forget(attempt.grant)
   const unused = attempt.end ? undefined : attempt.context
   const steps = [
     () => revoke(attempt, parts),

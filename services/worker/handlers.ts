@@ -5,28 +5,32 @@ import type { WireSpan } from '#lib/wire'
 import type { Attempt } from './attempt.ts'
 import type { Caller } from './calls.ts'
 import { latest } from './latest.ts'
+import type { Outgoing } from './outgoing.ts'
 
 export type Handlers = AttemptEvents
 
 /** What is done with everything that a running context says. Ids come from the attempt, never from the context. */
 export function openHandlers(log: Log, caller: Caller) {
-  return (attempt: Attempt): Handlers => {
+  return (attempt: Attempt, outgoing: Outgoing): Handlers => {
     const { job, traceparent, signal, over } = attempt
     const lines = log.child({
       requestId: job.id,
       attempt: job.attemptsMade + 1,
       context: attempt.context?.id,
     })
+    const progress = latest((value) => job.updateProgress(value as object).catch(warn(lines)))
     return {
-      log: ({ level, message, fields }) => lines[level]({ agent: fields, text: message }, 'agent log'),
-      output: (stream, text) => lines.info({ stream, text }, 'agent output'),
-      progress: latest((value) => job.updateProgress(value as object).catch(warn(lines))),
-      emit: (value) => void job.log(JSON.stringify(value)).catch(warn(lines)),
-      span: (span) => recordClaim(attempt, span),
-      call: (agentType, input, spanId) =>
+      log: ({ level, message, fields }) =>
+        outgoing.pass('log', { agent: fields, text: message }, (line) => lines[level](line, 'agent log')),
+      output: (stream, text) =>
+        outgoing.print(stream, text, (cleared) => lines.info({ stream, text: cleared }, 'agent output')),
+      progress: (value) => outgoing.pass('progress', value, progress),
+      emit: (value) =>
+        outgoing.pass('emit', value, (cleared) => void job.log(JSON.stringify(cleared)).catch(warn(lines))),
+      span: (span) => outgoing.pass('span', span, (cleared) => recordClaim(attempt, cleared)),
+      call: async (agentType, input, spanId) =>
         caller({
-          agentType,
-          input,
+          ...(await outgoing.clear('call', { agentType, input })),
           traceparent: below(traceparent, spanId),
           signal: AbortSignal.any([signal, over.signal]),
           parent: { id: job.id!, job: job.data },

@@ -23,7 +23,9 @@ import { openHandlers } from './handlers.ts'
 import { openHeartbeat } from './heartbeat.ts'
 import { openLoadWatch } from './load-watch.ts'
 import { noMemory, openMemory } from './memory.ts'
+import { openOutgoing } from './open-outgoing.ts'
 import { agentTypeOf, openPool, slotsOf } from './pool.ts'
+import { noRedaction, RedactionLink } from './redaction.ts'
 import { noSidecar, openSidecarClient } from './sidecar-client.ts'
 import { nobody, openSuspicion } from './suspicion.ts'
 import { Worker, type WorkerOptions } from './worker.ts'
@@ -159,11 +161,8 @@ function workerOptions(
   parts: AsyncDisposableStack,
 ): WorkerOptions {
   const publicKey = readPublicKey(config.publicKeyFile)
-  const { sidecarSocket, sidecarCredentialFile, producerUrl, apiKeyFile } = config
-  const sidecar =
-    sidecarSocket && sidecarCredentialFile
-      ? openSidecarClient(sidecarSocket, readCredential(sidecarCredentialFile))
-      : noSidecar
+  const { producerUrl, apiKeyFile } = config
+  const { sidecar, redaction } = openSidecar(config)
   const caller =
     producerUrl && apiKeyFile
       ? parts.use(openCaller({ url: producerUrl, apiKey: readCredential(apiKeyFile), log }))
@@ -182,6 +181,8 @@ function workerOptions(
     parts: {
       pool,
       sidecar: parts.use(sidecar),
+      redaction: parts.use(redaction),
+      outgoing: openOutgoing(redaction, log),
       timeoutMs,
       verify: (job) =>
         verifyJob(publicKey, { id: job.id!, agentType, data: job.data, acceptUnsigned, now: Date.now() }),
@@ -189,5 +190,15 @@ function workerOptions(
       isSuspect: type.isolation === 'thread' ? openSuspicion(redis, queue) : nobody,
       memory: type.type === 'singleton' ? openMemory(redis, queue, memoryMaxAgeMs) : noMemory,
     },
+  }
+}
+
+/** What a worker needs of the sidecar beside it: grants, and the word on what may leave. */
+function openSidecar({ sidecarSocket: path, sidecarCredentialFile }: Config) {
+  if (!path || !sidecarCredentialFile) return { sidecar: noSidecar, redaction: noRedaction }
+  const credential = readCredential(sidecarCredentialFile)
+  return {
+    sidecar: openSidecarClient(path, credential),
+    redaction: new RedactionLink({ path, credential }),
   }
 }

@@ -1,23 +1,14 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type RequestListener, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
-import {
-  AttemptBudget,
-  callModel,
-  MASK,
-  REQUEST_BODY_BYTES,
-  RESPONSE_BODY_BYTES,
-  streamModel,
-  Upstream,
-} from '#lib/broker'
+import { AttemptBudget, callModel, streamModel, Upstream } from '#lib/broker'
 import { silentLog } from '#lib/runtime'
+import { MASK } from '#lib/secrets'
 import type { GenerateRequest, StreamLine } from '#lib/wire'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AcceptedKeys } from '../../services/dev/models/keys.ts'
 import { StandIn } from '../../services/dev/models/server.ts'
+import { serve } from '../support/tiny-upstream.ts'
 
 const KEY = 'sk-ant-canary-0123456789'
 const folder = mkdtempSync(join(tmpdir(), 'tb-broker-'))
@@ -158,94 +149,3 @@ test('a provider cannot claim tokens that no model has', async () => {
   call.secret.egress.baseUrl = url
   expect((await callModel(call)).usage).toEqual({ inputTokens: 0, outputTokens: 10_000_000 })
 })
-
-const call = (url: string, path = '/echo', extra: object = {}) =>
-  upstream.send(
-    {
-      secret: {
-        egress: { baseUrl: url, header: 'x-key: {value}', allow: ['GET /echo', 'POST /echo'] },
-        reveal: () => KEY,
-      },
-      method: 'GET',
-      address: `${url}${path}`,
-      headers: [['authorization', 'mine']],
-      ...extra,
-    },
-    limits(),
-  )
-
-describe('a call through the broker', () => {
-  test('carries the key in its header alone, and hides it from the answer, head and body', async () => {
-    const url = await serve((request, response) => {
-      response.setHeader('x-echo', String(request.headers['x-key']))
-      response.write(String(request.headers['x-key']).slice(0, 9))
-      setTimeout(
-        () => response.end(`${String(request.headers['x-key']).slice(9)} ${JSON.stringify(request.headers)}`),
-        20,
-      )
-    })
-    const answer = await call(url)
-    const body = await text(answer.body)
-    expect(answer.headers['x-echo']).toBe(MASK)
-    expect(body).toContain(MASK)
-    expect(body).not.toContain('canary')
-    expect(body).not.toContain('mine')
-  })
-
-  test('follows no redirect', async () => {
-    let hits = 0
-    const url = await serve((_, response) => {
-      hits++
-      response.writeHead(302, { location: '/echo' }).end()
-    })
-    expect((await call(url)).status).toBe(302)
-    expect(hits).toBe(1)
-  })
-
-  test('refuses an encoded answer and an endless one', async () => {
-    const gzip = await serve((_, response) =>
-      response.writeHead(200, { 'content-encoding': 'gzip' }).end('x'),
-    )
-    await expect(call(gzip)).rejects.toMatchObject({ type: 'egress-refused' })
-    const endless = await serve((_, response) => {
-      const more = () => {
-        while (!response.destroyed && response.write(Buffer.alloc(65_536)));
-      }
-      response.on('drain', more).on('error', () => {})
-      more()
-    })
-    const answer = await call(endless)
-    let bytes = 0
-    await expect(
-      (async () => {
-        for await (const chunk of answer.body) bytes += (chunk as Buffer).length
-      })(),
-    ).rejects.toMatchObject({ type: 'response-too-large' })
-    expect(bytes).toBeLessThanOrEqual(RESPONSE_BODY_BYTES)
-  })
-
-  test('sends nothing of a body that is too long', async () => {
-    let hits = 0
-    const url = await serve((_, response) => response.end(String(++hits)))
-    const body = Buffer.alloc(REQUEST_BODY_BYTES + 1)
-    await expect(call(url, '/echo', { method: 'POST', body })).rejects.toMatchObject({
-      type: 'request-too-large',
-    })
-    expect(hits).toBe(0)
-  })
-
-  test('a host that is not there gives upstream-failed', async () => {
-    const url = await serve(() => {}, { closed: true })
-    await expect(call(url)).rejects.toMatchObject({ type: 'upstream-failed' })
-  })
-})
-
-async function serve(listener: RequestListener, { closed = false } = {}): Promise<string> {
-  const server: Server = createServer(listener)
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  const close = () => void [server.closeAllConnections(), server.close()]
-  if (closed) close()
-  else onTestFinished(close)
-  return `http://127.0.0.1:${port}`
-}

@@ -96,7 +96,9 @@ describe('I5: a grant goes only to a worker of the type, for a live lock, a sign
       contexts.push(await world.peer('writer', { role: 'context', context: id }, 1))
     }
     expect((await granted).status).toBe(201)
-    for (const context of contexts) expect((await context.ask('GET', '/v1/secrets/plain')).status).toBe(200)
+    const asked = { prompt: 'hi' }
+    for (const context of contexts)
+      expect((await context.ask('POST', '/v1/model/generate', asked)).status).toBe(200)
   })
 
   test('a malformed claim names the field', async () =>

@@ -1,4 +1,4 @@
-import { MASK } from '#lib/broker'
+import { MASK } from '#lib/secrets'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CANARY, openSidecarWorld, type SidecarWorld } from '../support/sidecar-world.ts'
 
@@ -112,6 +112,10 @@ describe('a model through the sidecar', () => {
     [{ prompt: 'a', messages: [{ role: 'user', content: 'b' }] }, 400, 'bad-request'],
     [{ prompt: 7 }, 400, 'bad-request'],
     [{ prompt: 'a', promptt: 'b' }, 400, 'bad-request'],
+    [{ prompt: 'a', tools: [{ name: 'no spaces', input: {} }] }, 400, 'bad-request'],
+    [{ prompt: 'a', toolChoice: 'always' }, 400, 'bad-request'],
+    [{ prompt: 'a', output: JSON.parse('{"a":'.repeat(70) + '1' + '}'.repeat(70)) }, 400, 'bad-request'],
+    [{ messages: [{ role: 'tool', content: 1 }] }, 400, 'bad-request'],
   ])('%j is refused with %i %s', async (body, status, type) => {
     const { context } = await world.granted('writer')
     expect(await context.ask('POST', '/v1/model/generate', body)).toMatchObject({

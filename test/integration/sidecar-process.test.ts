@@ -11,7 +11,8 @@ import { writeResolvedCluster } from '#lib/cluster'
 import { readAlerts, readHead, serviceKeys } from '#lib/queue'
 import { configToEnv } from '#lib/runtime'
 import { issueWrappedSecretId } from '#lib/vault'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { RedactionLink } from '../../services/worker/redaction.ts'
 import { Peer } from '../support/sidecar-peers.ts'
 import { openSidecarWorld, type SidecarWorld } from '../support/sidecar-world.ts'
 
@@ -53,6 +54,15 @@ function start(config: object): ChildProcess {
   })
 }
 
+/** A worker's connection, and the name of its other one for redaction. */
+async function workerOn(path: string) {
+  const credential = 'credential-of-coder'
+  const link = new RedactionLink({ path, credential })
+  onTestFinished(() => link[Symbol.asyncDispose]())
+  link.ready()
+  return { worker: await Peer.open(path, { role: 'worker', credential }, 1), redaction: link.link }
+}
+
 test('the process starts, serves, and ends on SIGTERM with its grants revoked and no value in its log', async () => {
   const config = await configure()
   const child = start(config)
@@ -64,8 +74,9 @@ test('the process starts, serves, and ends on SIGTERM with its grants revoked an
 
   const path = join(config.socketDir, 'coder', 'sidecar.sock')
   const context = await Peer.open(path, { role: 'context', context: 'c1' }, 4)
-  const worker = await Peer.open(path, { role: 'worker', credential: 'credential-of-coder' }, 1)
-  const claim = await worker.ask('POST', '/v1/grants', { context: 'c1', ...(await world.job('coder')) })
+  const { worker, redaction } = await workerOn(path)
+  const job = await world.job('coder')
+  const claim = await worker.ask('POST', '/v1/grants', { context: 'c1', redaction, ...job })
   expect(claim.status, claim.text).toBe(201)
   expect((await context.ask('POST', '/v1/model/generate', { prompt: 'hi' })).status).toBe(200)
   const lease = await context.ask('POST', '/v1/leases', { name: 'orders-db' })
@@ -87,8 +98,8 @@ test('I6: what a killed sidecar has minted and leased is gone when the next one 
   await once(createInterface({ input: first.stdio[3] as Readable }), 'line')
   const path = join(config.socketDir, 'coder', 'sidecar.sock')
   const context = await Peer.open(path, { role: 'context', context: 'c2' }, 4)
-  const worker = await Peer.open(path, { role: 'worker', credential: 'credential-of-coder' }, 1)
-  await worker.ask('POST', '/v1/grants', { context: 'c2', ...(await world.job('coder')) })
+  const { worker, redaction } = await workerOn(path)
+  await worker.ask('POST', '/v1/grants', { context: 'c2', redaction, ...(await world.job('coder')) })
   const { user } = (await context.ask('POST', '/v1/leases', { name: 'orders-db' })).json.credentials
   first.kill('SIGKILL')
   await once(first, 'exit')

@@ -10,6 +10,7 @@ import {
   newRequestId,
   openRedis,
   queueOf,
+  type RaiseAlert,
   readPublicKey,
   readSigningKey,
   signJob,
@@ -21,6 +22,7 @@ import { AcceptedKeys } from '../../services/dev/models/keys.ts'
 import { StandIn } from '../../services/dev/models/server.ts'
 import { openIdentity } from '../../services/sidecar/identity.ts'
 import { Sidecar } from '../../services/sidecar/sidecar.ts'
+import { RedactionLink } from '../../services/worker/redaction.ts'
 import { startRedis } from './queue-redis.ts'
 import type { ScratchPostgres } from './scratch-postgres.ts'
 import { Peer } from './sidecar-peers.ts'
@@ -47,10 +49,15 @@ export async function openSidecarWorld({ postgres }: { postgres?: ScratchPostgre
   const names = vaultNames({ cluster: cluster.name, environment: cluster.environment })
   const identityFiles = await writeIdentity(client, cluster, folder)
   const identity = stack.use(await openIdentity(identityFiles, { vault: client, names, log: silentLog }))
-  const reader = stack.use(await SecretReader.open({ identity, vault: client, names }))
+  let reads = 0
+  const kvRead: VaultClient['kvRead'] = (...asked) => (reads++, client.kvRead(...asked))
+  const reader = stack.use(await SecretReader.open({ identity, vault: { kvRead }, names }))
   const auditFile = join(folder, 'audit.jsonl')
   const audit = stack.use(await AuditLog.open({ file: auditFile }))
   const keys = await writeKeys(cluster, folder)
+  const alerts: { name: string; labels: Record<string, string>; trace: string | null }[] = []
+  const raise: RaiseAlert = async (name, _severity, labels = {}, trace = null) =>
+    void alerts.push({ name, labels, trace })
   const sidecar = stack.use(
     await Sidecar.open({
       cluster,
@@ -64,6 +71,7 @@ export async function openSidecarWorld({ postgres }: { postgres?: ScratchPostgre
       reader,
       audit,
       auditKey: createSecretKey(Buffer.from(AUDIT_KEY)),
+      raise,
       log: silentLog,
     }),
   )
@@ -71,6 +79,15 @@ export async function openSidecarWorld({ postgres }: { postgres?: ScratchPostgre
   const signingKey = readSigningKey(keys.signingKeyFile)
   const socketOf = (agentType: string) => join(folder, agentType, 'sidecar.sock')
   const peers: Peer[] = []
+  /** What the worker of an agent type asks before anything that its agents say leaves. */
+  const redaction = (agentType: string) => {
+    const options = { path: socketOf(agentType), credential: `credential-of-${agentType}` }
+    const link = resources.use(new RedactionLink(options))
+    link.ready()
+    return link
+  }
+  const links = new Map<string, RedactionLink>()
+  const linkOf = (agentType: string) => links.getOrInsertComputed(agentType, redaction)
   const peer = async (agentType: string, preamble: Parameters<typeof Peer.open>[1], count: number) => {
     const opened = await Peer.open(socketOf(agentType), preamble, count)
     peers.push(opened)
@@ -122,6 +139,9 @@ export async function openSidecarWorld({ postgres }: { postgres?: ScratchPostgre
     redis,
     redisConfig: redisServer.config,
     sql,
+    alerts,
+    /** How often Vault was asked for a static secret. */
+    reads: () => reads,
     vault,
     client,
     names,
@@ -143,12 +163,18 @@ export async function openSidecarWorld({ postgres }: { postgres?: ScratchPostgre
         worker(agentType),
         job(agentType),
       ])
-      const answer = await asking.ask('POST', '/v1/grants', { context: inside.id, ...locked, ...extra })
+      const answer = await asking.ask('POST', '/v1/grants', {
+        context: inside.id,
+        redaction: linkOf(agentType).link,
+        ...locked,
+        ...extra,
+      })
       if (answer.status !== 201) throw new Error(`no grant: ${answer.text}`)
       const grant: string = answer.json.grant
       return {
         context: inside,
         worker: asking,
+        redaction: linkOf(agentType),
         job: locked,
         grant,
         end: () => asking.ask('DELETE', `/v1/grants/${grant}`),

@@ -16,6 +16,11 @@ const Egress = z.strictObject({
     type: 'list of `METHOD /path`',
     meaning: 'The only requests that pass; `*` in a path stands for any characters',
   }),
+  networks: optional(z.array(cidr()).min(1, 'expected at least one address range'), {
+    type: 'list of CIDR',
+    meaning:
+      'Ranges beside the public internet that its address may lie in; an address or localhost in `base-url` needs none',
+  }),
 })
 
 const Connect = z.strictObject({

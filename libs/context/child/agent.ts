@@ -1,16 +1,13 @@
 import { Script } from 'node:vm'
 import type { AgentCallError, AgentContext, AgentDefinition, BrokerError, Schema } from '#lib/agent'
 import type { JsonSchema } from '#lib/wire'
+import { jsonSchemaOf } from './json-schema.ts'
 
 /** A bundle's exports: the agent, and the error classes that it knows. */
 interface Exports {
   agent: AgentDefinition<Schema<unknown>, Schema<unknown>> & { threadbound?: unknown }
   AgentCallError: typeof AgentCallError
   BrokerError: typeof BrokerError
-}
-interface JsonSchemaSource {
-  toJSONSchema?(options: object): JsonSchema
-  '~standard'?: { jsonSchema?: Record<'input' | 'output', (options: object) => JsonSchema> }
 }
 
 /** Divisible by 3, so that the parts in base64 join without padding between. */
@@ -91,9 +88,7 @@ export class Agent {
 
   /** One of the agent's schemas as JSON Schema; null when it has none, or one that cannot say. */
   schema(side: 'input' | 'output'): JsonSchema | null {
-    const schema = this.#agent[side] as JsonSchemaSource | undefined
-    const plain = schema?.toJSONSchema?.({ io: side, unrepresentable: 'any' })
-    return plain ?? schema?.['~standard']?.jsonSchema?.[side]({ target: 'draft-2020-12' }) ?? null
+    return jsonSchemaOf(this.#agent[side], side)
   }
 }
 export type LoadedAgent = Agent

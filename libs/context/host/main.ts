@@ -1,6 +1,5 @@
 import { Socket } from 'node:net'
-import { type FromHost, type ToHost, TRUSTED_FRAME_BYTES } from '#lib/wire'
-import { FramedSocket } from '../framed-socket.ts'
+import { FramedSocket, type FromHost, type ToHost, TRUSTED_FRAME_BYTES } from '#lib/wire'
 import { ContextThread } from './thread.ts'
 
 /**

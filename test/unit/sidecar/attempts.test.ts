@@ -25,6 +25,7 @@ function setup({ revoked = Promise.resolve(2), noted = Promise.resolve() } = {})
     caller: 'x',
     traceparent: '',
     deadline: 1000,
+    redaction: '',
   })
   const type = { name: 'writer' } as Cluster['agents'][string]
   const attempt = new LiveAttempt(grant, type, { end: () => revoked } as unknown as LeaseSet)

@@ -1,7 +1,9 @@
 import { silentLog } from '#lib/runtime'
 import { describe, expect, test } from 'vitest'
-import { type AttemptParts, begin, runAttempt } from '../../../services/worker/attempt.ts'
+import { type Attempt, type AttemptParts, begin, runAttempt } from '../../../services/worker/attempt.ts'
 import { openHandlers } from '../../../services/worker/handlers.ts'
+import { Outgoing } from '../../../services/worker/outgoing.ts'
+import { noRedaction } from '../../../services/worker/redaction.ts'
 import { noMemory } from '../../../services/worker/memory.ts'
 import { nobody } from '../../../services/worker/suspicion.ts'
 import { noCaller } from '../../../services/worker/calls.ts'
@@ -30,6 +32,9 @@ function setup(broken?: string, end: object = { outcome: 'completed', result: 'd
     timeoutMs: 1000,
     verify: () => (step('validate'), { tenant: 'default', input: {}, metadata: {} }),
     handlers: openHandlers(silentLog, noCaller),
+    redaction: noRedaction,
+    outgoing: ({ grant }: Attempt) =>
+      new Outgoing({ grant, redaction: noRedaction, found() {}, log: silentLog }),
     memory: noMemory,
     isSuspect: nobody,
   } as unknown as AttemptParts

@@ -3,6 +3,8 @@ import { silentLog } from '#lib/runtime'
 import type { Attempt } from '../../../services/worker/attempt.ts'
 import { noCaller } from '../../../services/worker/calls.ts'
 import { openHandlers } from '../../../services/worker/handlers.ts'
+import { Outgoing } from '../../../services/worker/outgoing.ts'
+import { noRedaction } from '../../../services/worker/redaction.ts'
 import { collectSpans } from '../../support/spans.ts'
 
 test('I10: the span of a context lies in the trace and the time of its attempt, whatever it says', async () => {
@@ -10,7 +12,8 @@ test('I10: the span of a context lies in the trace and the time of its attempt, 
   const startedAt = Date.now() - 1000
   const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
   const attempt = { job: { id: 'x.1', attemptsMade: 0 }, traceparent, startedAt } as unknown as Attempt
-  const handlers = openHandlers(silentLog, noCaller)(attempt)
+  const outgoing = new Outgoing({ grant: 'g', redaction: noRedaction, found() {}, log: silentLog })
+  const handlers = openHandlers(silentLog, noCaller)(attempt, outgoing)
   const ids = { spanId: 'c'.repeat(16), parentSpanId: 'b'.repeat(16) }
   handlers.span!({ name: 'x', ...ids, startMs: 0, endMs: 9e12, attributes: {} })
   handlers.span!({

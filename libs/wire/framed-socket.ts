@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { encodeFrame, FrameDecoder } from '#lib/wire'
+import { encodeFrame, FrameDecoder } from './frame.ts'
 
 /** What happens on a framed connection. Handlers may throw: the connection ends with that error. */
 export interface FramedHandlers {

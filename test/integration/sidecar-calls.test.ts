@@ -1,0 +1,131 @@
+import { text } from 'node:stream/consumers'
+import { AttemptBudget, REQUEST_BODY_BYTES, RESPONSE_BODY_BYTES, Upstream } from '#lib/broker'
+import { MASK } from '#lib/secrets'
+import { afterAll, describe, expect, test } from 'vitest'
+import { serve } from '../support/tiny-upstream.ts'
+
+const KEY = 'sk-ant-canary-0123456789'
+const upstream = Upstream.open()
+afterAll(() => upstream[Symbol.asyncDispose]())
+
+const limits = () => ({
+  budget: new AttemptBudget(),
+  signal: new AbortController().signal,
+  timeoutMs: 5000,
+})
+const call = (url: string, path = '/echo', extra: object = {}) =>
+  upstream.send(
+    {
+      secret: {
+        egress: { baseUrl: url, header: 'x-key: {value}', allow: ['GET /echo', 'POST /echo'] },
+        reveal: () => KEY,
+      },
+      method: 'GET',
+      address: `${url}${path}`,
+      headers: [['authorization', 'mine']],
+      ...extra,
+    },
+    limits(),
+  )
+
+describe('a call through the broker', () => {
+  test('carries the key in its header alone, and hides it from the answer, head and body', async () => {
+    const url = await serve((request, response) => {
+      response.setHeader('x-echo', String(request.headers['x-key']))
+      response.write(String(request.headers['x-key']).slice(0, 9))
+      setTimeout(
+        () => response.end(`${String(request.headers['x-key']).slice(9)} ${JSON.stringify(request.headers)}`),
+        20,
+      )
+    })
+    const answer = await call(url)
+    const body = await text(answer.body)
+    expect(answer.headers['x-echo']).toBe(MASK)
+    expect(body).toContain(MASK)
+    expect(body).not.toContain('canary')
+    expect(body).not.toContain('mine')
+  })
+
+  test('follows no redirect', async () => {
+    let hits = 0
+    const url = await serve((_, response) => {
+      hits++
+      response.writeHead(302, { location: '/echo' }).end()
+    })
+    expect((await call(url)).status).toBe(302)
+    expect(hits).toBe(1)
+  })
+
+  test('refuses an encoded answer and an endless one', async () => {
+    const gzip = await serve((_, response) =>
+      response.writeHead(200, { 'content-encoding': 'gzip' }).end('x'),
+    )
+    await expect(call(gzip)).rejects.toMatchObject({ type: 'egress-refused' })
+    const endless = await serve((_, response) => {
+      const more = () => {
+        while (!response.destroyed && response.write(Buffer.alloc(65_536)));
+      }
+      response.on('drain', more).on('error', () => {})
+      more()
+    })
+    const answer = await call(endless)
+    let bytes = 0
+    await expect(
+      (async () => {
+        for await (const chunk of answer.body) bytes += (chunk as Buffer).length
+      })(),
+    ).rejects.toMatchObject({ type: 'response-too-large' })
+    expect(bytes).toBeLessThanOrEqual(RESPONSE_BODY_BYTES)
+  })
+
+  test('sends nothing of a body that is too long', async () => {
+    let hits = 0
+    const url = await serve((_, response) => response.end(String(++hits)))
+    const body = Buffer.alloc(REQUEST_BODY_BYTES + 1)
+    await expect(call(url, '/echo', { method: 'POST', body })).rejects.toMatchObject({
+      type: 'request-too-large',
+    })
+    expect(hits).toBe(0)
+  })
+
+  test('G10: refuses a body in a transfer coding that cannot be searched', async () => {
+    const url = await serve((_, response) =>
+      response.socket!.end('HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n'),
+    )
+    await expect(call(url)).rejects.toMatchObject({ type: 'egress-refused' })
+  })
+
+  test('G10: passes no trailer on, in which the value could come back', async () => {
+    const url = await serve((request, response) => {
+      response.writeHead(200, { trailer: 'x-echo' }).write('body')
+      response.addTrailers({ 'x-echo': String(request.headers['x-key']) })
+      response.end()
+    })
+    const answer = await call(url)
+    expect(await text(answer.body)).toBe('body')
+    expect(JSON.stringify(answer)).not.toContain('canary')
+  })
+
+  test('G10: dials no address inside that is not listed, whatever its name resolves to', async () => {
+    let hits = 0
+    const { port } = new URL(await serve((_, response) => response.end(String(++hits))))
+    await using inside = Upstream.open({
+      resolve: (_name, _options, found) => found(null, [{ address: '127.0.0.1', family: 4 }]),
+    })
+    const url = `http://api.example.com:${port}`
+    const ask = (networks: string[]) => {
+      const egress = { baseUrl: url, header: 'x-key: {value}', allow: ['GET /echo'], networks }
+      const secret = { egress, reveal: () => KEY }
+      return inside.send({ secret, method: 'GET', address: `${url}/echo`, headers: [] }, limits())
+    }
+    expect((await ask(['127.0.0.0/8'])).status).toBe(200)
+    for (const networks of [[], ['10.0.0.0/8']])
+      await expect(ask(networks)).rejects.toMatchObject({ type: 'egress-refused' })
+    expect(hits).toBe(1)
+  })
+
+  test('a host that is not there gives upstream-failed', async () => {
+    const url = await serve(() => {}, { closed: true })
+    await expect(call(url)).rejects.toMatchObject({ type: 'upstream-failed' })
+  })
+})

@@ -41,7 +41,7 @@ export async function connectDatabase(address: DatabaseAddress, signal: AbortSig
 export interface RelayLimits {
   signal: AbortSignal
   /** Sees the bytes of both directions and may throw: that ends the relay. */
-  count(bytes: number): void
+  count: (bytes: number) => void
 }
 
 /** Carries bytes both ways until either side ends or a limit is reached; then both are closed at once. Never rejects. */

@@ -8,6 +8,8 @@ import type { BareOptions } from './bare.ts'
 import { type Answer, byRequests, type Running } from './contender.ts'
 import { descendants } from './memory.ts'
 
+const PATIENCE_MS = 60_000
+
 type Style = 'inline' | 'sandbox, process' | 'sandbox, thread'
 type Handler = (job: { data: { holdMs: number } }) => Promise<Answer>
 
@@ -44,7 +46,12 @@ export async function bullmq(style: Style, options: BareOptions & { redis: TestR
     const answer = Promise.withResolvers<Answer>()
     waiting.set(jobId, answer)
     await queue.add('request', input, { jobId, removeOnComplete: true })
-    return answer.promise.finally(() => waiting.delete(jobId))
+    // A job that lost its lock while nothing kept up is told to nobody.
+    const late = setTimeout(() => answer.reject(new Error(`no end of ${jobId} in 60 s`)), PATIENCE_MS)
+    return answer.promise.finally(() => {
+      clearTimeout(late)
+      waiting.delete(jobId)
+    })
   }
   const isProcess = style === 'sandbox, process'
   return {

@@ -10,6 +10,13 @@ const run = promisify(execFile)
 
 const rate = z.number().positive()
 const target = z.union([z.strictObject({ atMost: z.number() }), z.strictObject({ atLeast: z.number() })])
+const Fact = z.strictObject({
+  what: z.string(),
+  value: z.number(),
+  unit: z.enum(['x', 'ms', 'MB', '%', 'calls']),
+  target,
+  met: z.boolean(),
+})
 /** The shape that scripts may rely on; times are whatever this machine gives. */
 const Report = z.strictObject({
   benchmark: z.literal('contexts'),
@@ -55,15 +62,7 @@ const Report = z.strictObject({
   memory: z.array(
     z.strictObject({ workload: z.literal('noop'), contender: z.string(), pssBytes: z.number() }),
   ),
-  facts: z.array(
-    z.strictObject({
-      what: z.string(),
-      value: z.number(),
-      unit: z.enum(['x', 'ms', 'MB', '%']),
-      target,
-      met: z.boolean(),
-    }),
-  ),
+  facts: z.array(Fact),
 })
 
 test('the benchmark of contexts runs every contender, and its JSON has the shape that scripts rely on', async () => {
@@ -84,6 +83,22 @@ test('the benchmark of contexts runs every contender, and its JSON has the shape
     expect(met).toBe('atMost' in target ? value <= target.atMost : value >= target.atLeast)
   expect(report.facts.length).toBeGreaterThanOrEqual(3 + levels.length * 4)
 }, 600_000)
+
+const times = z.strictObject({ p50Ms: rate, p99Ms: rate, slowP50Ms: rate })
+const SecretsReport = z.strictObject({
+  benchmark: z.literal('secrets'),
+  quick: z.literal(true),
+  coldMs: rate,
+  warm: z.strictObject({ p50Ms: rate, p99Ms: rate, perSecond: rate }),
+  calls: z.strictObject({ direct: times, brokered: times }),
+  facts: z.array(Fact).length(4),
+})
+
+test('the benchmark of secrets counts what an attempt that leases asks of Vault', async () => {
+  const { stdout } = await run(process.execPath, [MAIN, 'secrets', '--quick', '--json'])
+  const { facts } = SecretsReport.parse(JSON.parse(stdout))
+  expect(facts.at(-1)).toMatchObject({ unit: 'calls', value: 3, met: true })
+})
 
 test('an unknown benchmark is refused with the usage', async () => {
   const failed = (await run(process.execPath, [MAIN, 'nothing']).catch((error: unknown) => error)) as {

@@ -62,7 +62,8 @@ const label = ({ contenders }: Report, name: string) =>
 const timesCell = (row: Report['firstLine'][number] | undefined) =>
   row ? (row.keptUp ? `${row.p50Ms.toFixed(1)}/${row.p99Ms.toFixed(1)}` : 'piles up') : ''
 
-function factsTable(facts: Fact[]): string {
+/** What the design asks for, with its verdicts. */
+export function factsTable(facts: Fact[]): string {
   const rows = facts.map(({ what, value, unit, target, met }) => [
     what,
     `${value} ${unit}`,
@@ -73,7 +74,7 @@ function factsTable(facts: Fact[]): string {
 }
 
 /** Columns as wide as their widest cell, the first to the left and the others to the right. */
-function table(rows: string[][]): string {
+export function table(rows: string[][]): string {
   const widths = rows[0]!.map((_, at) => Math.max(...rows.map((row) => row[at]!.length)))
   const lineOf = (row: string[]) =>
     row.map((cell, at) => (at === 0 ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!))).join('  ')

@@ -49,7 +49,7 @@ export interface FirstLine {
 export interface Fact {
   what: string
   value: number
-  unit: 'x' | 'ms' | 'MB' | '%'
+  unit: 'x' | 'ms' | 'MB' | '%' | 'calls'
   target: { atMost: number } | { atLeast: number }
   met: boolean
 }

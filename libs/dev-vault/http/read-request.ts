@@ -24,6 +24,7 @@ export async function readRequest(message: IncomingMessage, listMarker: string):
   const isList = url.startsWith(listMarker)
   const [encodedPath = '', queryText = ''] = splitOnce(isList ? url.slice(listMarker.length) : url, '?')
   if (!encodedPath.startsWith('/v1/')) throw nothingThere()
+  refuseNamespace(message)
   const query = new URLSearchParams(queryText)
   const operation = isList ? 'list' : operationOf(message, query)
   const isWrite = operation === 'update' || operation === 'patch'
@@ -54,6 +55,13 @@ function checkPatchType(message: IncomingMessage): void {
   const given = message.headers['content-type'] ?? ''
   if (given.split(';')[0]!.trim() === MERGE_PATCH) return
   throw new VaultRefusal(415, `PATCH requires Content-Type of ${MERGE_PATCH}, provided ${given}`)
+}
+
+/** There is the root namespace alone: to answer from it for another would mix what callers keep apart. */
+function refuseNamespace(message: IncomingMessage): void {
+  const header = message.headers['x-vault-namespace'] ?? ''
+  const name = String(header).replaceAll(/^\/+|\/+$/g, '')
+  if (name !== '' && name !== 'root') throw new VaultRefusal(404, 'namespace not found')
 }
 
 function tokenOf(message: IncomingMessage): string {

@@ -170,6 +170,26 @@ describe('I6 gone: a user ends with its lease', () => {
   })
 })
 
+test('I6 gone: what a batch token leases ends with its time, and with its parent', async () => {
+  const { name } = await setup()
+  const parent = await tokenWith(
+    vault,
+    `path "auth/token/create" { capabilities = ["update"] }
+     path "${mount}/creds/${name}" { capabilities = ["read"] }`,
+  )
+  const lease = async (ttl: string) => {
+    const made = await parent.call('POST', 'auth/token/create', { type: 'batch', ttl })
+    return (await vault.as(made.body.auth.client_token)('GET', `${mount}/creds/${name}`)).body
+  }
+  const [short, long] = [await lease('3s'), await lease('4m')]
+  expect(long.lease_duration).toBeLessThanOrEqual(240)
+  expect(short.lease_duration).toBeLessThanOrEqual(3)
+  await gone(short.data.username)
+  expect(await exists(long.data.username)).toBe(true)
+  await vault.root('POST', 'auth/token/revoke', { token: parent.token })
+  await gone(long.data.username)
+})
+
 describe('renewal', () => {
   test('is told by the envelope, up to the maximum of the role', async () => {
     const { lease } = await setup()

@@ -87,6 +87,15 @@ describe('tokens on the wire', () => {
   })
 })
 
+describe('namespaces', () => {
+  test('one that does not exist is never answered from the root', async () => {
+    const read = (namespace: string) =>
+      vault.root('GET', `${mount}/data/ready`, undefined, { 'x-vault-namespace': namespace })
+    expect((await read('no-such-team/')).status).toBe(404)
+    expect((await read('root')).body.data.data).toEqual({ is: 'ready' })
+  })
+})
+
 describe('verbs', () => {
   test('POST and PUT are the same', async () => {
     expect((await vault.root('PUT', `${mount}/data/put`, { data: { a: 1 } })).status).toBe(200)

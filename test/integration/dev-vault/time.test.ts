@@ -62,6 +62,18 @@ describe('I6 gone: time ends leases and tokens', () => {
     expect(world.dropped(data.username)).toBe(true)
   })
 
+  test('a sealed Vault ends nothing by itself, and ends what is overdue when it opens', async () => {
+    await using world = await setup()
+    const { data } = await world.lease()
+    await world.call('PUT', 'sys/seal')
+    await world.clock.advance(120_000)
+    expect(world.dropped(data.username)).toBe(false)
+    await world.call('PUT', 'sys/unseal', { key: world.vault.unsealKey })
+    await world.clock.advance(1)
+    await world.vault.settled()
+    expect(world.dropped(data.username)).toBe(true)
+  })
+
   test('a token is over at its time, with its children and what they leased', async () => {
     await using world = await setup()
     const parent = await world.create({ policies: ['root'], ttl: '10s' })

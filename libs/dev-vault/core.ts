@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { messageOf, type Clock } from '#lib/runtime'
+import type { Clock } from '#lib/runtime'
 import type { AuditDevices } from './audit/audit-devices.ts'
-import { requestEntry, responseEntry, type Audited } from './audit/audit-entry.ts'
+import { errorInClear, requestEntry, responseEntry, type Audited } from './audit/audit-entry.ts'
 import { isWithin } from './cidr.ts'
 import type { EngineRequest, Operation, Reply, Route } from './engine.ts'
 import { envelope, type Answer } from './envelope.ts'
@@ -13,7 +13,7 @@ import {
   unsupportedOperation,
   unsupportedPath,
   vaultIsSealed,
-  type VaultRefusal,
+  VaultRefusal,
 } from './errors.ts'
 import { Fields } from './fields.ts'
 import type { LeaseStore } from './leases.ts'
@@ -130,7 +130,10 @@ export class Core {
     try {
       outcome = await this.#run(judged)
     } catch (error) {
-      audit.record(responseEntry(this.#audited(judged, error), undefined))
+      const told = error instanceof VaultRefusal ? error.text : undefined
+      audit.record(
+        responseEntry(this.#audited(judged, error), told === undefined ? {} : { data: { error: told } }),
+      )
       throw error
     }
     audit.record(responseEntry(this.#audited(judged), outcome.reply, outcome.wrapInfo))
@@ -147,7 +150,7 @@ export class Core {
       clientToken: wire.token,
       mount: match?.mount ?? this.#parts.router.mountOf(wire.path),
       policyResults: results,
-      error: error === undefined ? undefined : messageOf(error),
+      error: errorInClear(error),
     }
   }
 

@@ -1,5 +1,6 @@
 import type { Reply } from '../engine.ts'
 import { inSeconds } from '../durations.ts'
+import { oneError, VaultRefusal } from '../errors.ts'
 import type { Mount } from '../router.ts'
 import type { TokenEntry } from '../tokens/token-entry.ts'
 import { isoTime } from '../tokens/token-replies.ts'
@@ -136,4 +137,15 @@ function mountOf(mount: Mount | undefined) {
     mount_accessor: mount.accessor,
     mount_class: mount.path.startsWith('auth/') ? 'auth' : 'secret',
   }
+}
+
+/**
+ * What an audit device writes in clear of an error: its kind. The text that a handler made can hold what was sent, so
+ * it is in the data of the response, where it is hashed.
+ */
+export function errorInClear(error: unknown): string | undefined {
+  if (error === undefined) return undefined
+  if (!(error instanceof VaultRefusal)) return oneError('internal error')
+  if (error.text === undefined) return undefined
+  return error.status === 400 ? oneError('invalid request') : error.text
 }

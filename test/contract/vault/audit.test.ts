@@ -103,6 +103,19 @@ describe('a file device', () => {
     expect(denied.auth.policy_results?.allowed ?? false).toBe(false)
   })
 
+  test('the text of a refusal is hashed, since it can hold what was sent', async ({ skip }) => {
+    if (!isServed) skip()
+    await using file = await record()
+    const role = vault.unique('no-role')
+    const { body } = await vault.root('POST', `auth/token/create/${role}`, {})
+    const line = file.lines().findLast((each) => each.type === 'response' && each.request.path.endsWith(role))
+    expect(line.response.data.error).toBe(await file.hash(body.errors[0]))
+    expect(line.error ?? '').not.toContain(role)
+    const none = `${mount}/data/${vault.unique('none')}`
+    await vault.root('GET', none)
+    expect(file.lines().findLast((each) => each.request.path === none).error).toBeUndefined()
+  })
+
   test('names the policies that grant, and tells the type of a token', async ({ skip }) => {
     if (!isServed) skip()
     await using file = await record()

@@ -92,6 +92,7 @@ function parameterPasses(rules: PolicyRule[], name: string, value: unknown): boo
 function holds(values: unknown[], value: unknown): boolean {
   if (values.length === 0) return true
   return values.some((known) => {
+    if (typeof known === 'number') return false
     if (typeof known !== 'string' || typeof value !== 'string') return known === value
     const inner = known.replaceAll('*', '')
     const [open, close] = [known.startsWith('*'), known.length > 1 && known.endsWith('*')]

@@ -42,7 +42,8 @@ export function randomPolicy(random: SeededRandom, { parameters }: { parameters:
 const NAMES = ['x', 'Y', 'z']
 const VALUES = ['1', 'one', 'on*', '*ne', '*n*', 1, true]
 
-function randomLimits(random: SeededRandom): string {
+/** Parameters and wrapping limits of one rule; now and then none. */
+export function randomLimits(random: SeededRandom): string {
   const parameters = (key: string) => {
     const names = new Set(random.some(2, () => random.pick([...NAMES, '*'])))
     const entries = [...names].map(

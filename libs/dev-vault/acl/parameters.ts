@@ -32,13 +32,16 @@ function isAllowed({ allowed }: Permissions, data: ReadonlyMap<string, unknown>)
   return true
 }
 
+/**
+ * A number in a policy matches nothing, as in Vault: Go reads the policy's as an int and the request's as a json.Number,
+ * which are never equal. So a denied number denies nothing; write such rules for strings.
+ */
 function isListed(value: unknown, values: unknown[]): boolean {
   if (values.length === 0) return true
-  return values.some((known) =>
-    typeof known === 'string' && typeof value === 'string'
-      ? matchesGlob(known, value)
-      : isDeepStrictEqual(known, value),
-  )
+  return values.some((known) => {
+    if (typeof known === 'string' && typeof value === 'string') return matchesGlob(known, value)
+    return typeof known !== 'number' && isDeepStrictEqual(known, value)
+  })
 }
 
 /** A `*` at either end of the pattern, or at both, matches any text. */

@@ -87,12 +87,13 @@ describe('tokens on the wire', () => {
   })
 })
 
+const readIn = (namespace: string) =>
+  vault.root('GET', `${mount}/data/ready`, undefined, { 'x-vault-namespace': namespace })
+
 describe('namespaces', () => {
   test('one that does not exist is never answered from the root', async () => {
-    const read = (namespace: string) =>
-      vault.root('GET', `${mount}/data/ready`, undefined, { 'x-vault-namespace': namespace })
-    expect((await read('no-such-team/')).status).toBe(404)
-    expect((await read('root')).body.data.data).toEqual({ is: 'ready' })
+    expect((await readIn('no-such-team/')).status).toBe(404)
+    expect((await readIn('root')).body.data.data).toEqual({ is: 'ready' })
   })
 })
 

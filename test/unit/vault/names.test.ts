@@ -36,6 +36,14 @@ describe('names in Vault', () => {
     expect(seen.size).toBe(some.length ** 3 * 4)
   })
 
+  test('what one cluster and environment owns, which pruning may take, no other owns', () => {
+    const some = allNames().filter(({ length }) => length <= 2)
+    const scopes = some.flatMap((cluster) => some.map((environment) => vaultNames({ cluster, environment })))
+    for (const mine of scopes)
+      for (const name of [mine.agent('a-'), mine.sidecar, mine.database('b')])
+        expect(scopes.filter(({ owns }) => owns(name))).toEqual([mine])
+  })
+
   test('an agent type, a secret and the sidecar never share a name', () => {
     const names = vaultNames({ cluster: 'c', environment: 'e' })
     expect(new Set([names.agent('sidecar'), names.database('sidecar'), names.sidecar]).size).toBe(3)
@@ -58,6 +66,8 @@ describe('names in Vault', () => {
     expect(names.agent('coordinator')).toBe('tb--demo--dev--agent--coordinator')
     expect(names.sidecar).toBe('tb--demo--dev--sidecar')
     expect(names.credentials('orders-db')).toBe('database/creds/tb--demo--dev--db--orders-db')
+    expect(names.agentTypeOf(names.agent('coordinator'))).toBe('coordinator')
+    expect(names.agentTypeOf(names.sidecar)).toBeUndefined()
     expect(names.sidecarSecretId).toBe('auth/approle/role/tb--demo--dev--sidecar/secret-id')
   })
 })

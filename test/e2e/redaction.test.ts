@@ -90,6 +90,9 @@ describe('I7: an agent that tells everybody what it was trusted with', () => {
       outcome: 'failed',
       error: { type: 'redaction-unavailable' },
     })
+    // The next sidecar clears what later attempts say.
+    const next = () => cluster.run('breaks', { marker: MARKER })
+    await expect.poll(next, { timeout: 60_000, interval: 500 }).toMatchObject({ error: { type: 'masked' } })
   })
 
   test('leaves nothing of it in Redis, logs, traces and audit, where its other words are', async () => {

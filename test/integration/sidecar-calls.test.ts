@@ -28,6 +28,20 @@ const call = (url: string, path = '/echo', extra: object = {}) =>
     limits(),
   )
 
+const callWith = (allow: string[], address: string) =>
+  upstream.send(
+    {
+      secret: {
+        egress: { baseUrl: new URL(address).origin, header: 'x-key: {value}', allow },
+        reveal: () => KEY,
+      },
+      method: 'GET',
+      address,
+      headers: [],
+    },
+    limits(),
+  )
+
 describe('a call through the broker', () => {
   test('carries the key in its header alone, and hides it from the answer, head and body', async () => {
     const url = await serve((request, response) => {
@@ -44,6 +58,15 @@ describe('a call through the broker', () => {
     expect(body).toContain(MASK)
     expect(body).not.toContain('canary')
     expect(body).not.toContain('mine')
+  })
+
+  test('G10: asks for the very bytes that its rules matched, in origin form', async () => {
+    const url = await serve((request, response) => response.end(request.url))
+    const path = "/echo/%41%20~:@!$&'()*+,=.-_?q=%2F%3b;&q=a"
+    const rules = ['GET /echo/*?q']
+    await expect(callWith(rules, `${url}${path}`)).rejects.toMatchObject({ type: 'egress-refused' })
+    const legal = path.replace(';', '')
+    expect(await text((await callWith(rules, `${url}${legal}`)).body)).toBe(legal)
   })
 
   test('follows no redirect', async () => {

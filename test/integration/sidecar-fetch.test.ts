@@ -73,6 +73,16 @@ describe('G10: a key that is rotated', () => {
 
 const hashOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
 
+test('G10: a request in absolute form is no request for its host', async () => {
+  let hits = 0
+  const url = await serveWeb((_, response) => response.end(String(++hits)))
+  const { context } = await world.granted('writer')
+  const socket = context.sockets[0]!
+  socket.write(`GET ${url}/v1/fetch HTTP/1.1\r\nhost: x\r\nx-tb-url: ${url}/a\r\n\r\n`)
+  expect(String(await new Promise((resolve) => socket.once('data', resolve)))).toContain('404')
+  expect(hits).toBe(0)
+})
+
 /** One connection, kept for the next request as a context does. */
 function keeping(socket: Socket): Agent {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })

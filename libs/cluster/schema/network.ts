@@ -15,6 +15,8 @@ const FRAMING = [
 ]
 const HEADER = /^([!#$%&'*+.^`|~\w-]{1,100}): ([\x20-\x7e]*)$/
 
+const RULE = /^([A-Z]+) (\/[!"$->@-~]{0,500})(?:\?[\w.~-]{1,100}(?:&[\w.~-]{1,100}){0,50})?$/
+
 /** `https://host[:port][/path]`, without query, fragment, credentials or steps upwards; no slash at its end. */
 export const baseUrl = () =>
   discreet(
@@ -39,13 +41,13 @@ export const header = () =>
     return match[2]!.split('{value}').length === 2 ? match[0] : undefined
   })
 
-/** `METHOD /path`, with `*` for any characters. */
+/** `METHOD /path`, with `*` for any characters, and `?a&b` for the names that a query may hold. */
 export const allowed = () =>
   scalar(
-    `a method and a path such as "POST /v1/messages", the method one of ${METHODS.join(', ')}`,
+    `a method and a path such as "POST /v1/messages" or "GET /v1/search?q&limit", the method one of ${METHODS.join(', ')}`,
     (value) => {
-      const match = typeof value === 'string' ? /^([A-Z]+) (\/[\x21-\x7e]{0,500})$/.exec(value) : null
-      if (!match || !METHODS.includes(match[1]!) || /[?#]/.test(match[2]!)) return undefined
+      const match = typeof value === 'string' ? RULE.exec(value) : null
+      if (!match || !METHODS.includes(match[1]!)) return undefined
       return isCleanPath(match[2]!) && !match[2]!.includes('//') ? match[0] : undefined
     },
   )

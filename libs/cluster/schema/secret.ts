@@ -14,7 +14,8 @@ const Egress = z.strictObject({
   }),
   allow: required(z.array(allowed()).min(1, 'expected at least one entry such as "POST /v1/messages"'), {
     type: 'list of `METHOD /path`',
-    meaning: 'The only requests that pass; `*` in a path stands for any characters',
+    meaning:
+      'The only requests that pass; `*` in a path stands for any characters, `?a&b` after it for the names a query may hold',
   }),
   networks: optional(z.array(cidr()).min(1, 'expected at least one address range'), {
     type: 'list of CIDR',

@@ -53,7 +53,11 @@ describe('egress', () => {
     'post /v1',
     'FETCH /v1',
     'POST /a/../b',
-    'POST /a?b',
+    'POST /a?',
+    'POST /a?b=1',
+    'POST /a?b&',
+    'POST /a?b?c',
+    'POST /a#b',
     'POST //a',
     'POST /a b',
     'POST /%2e%2e/a',
@@ -69,6 +73,20 @@ describe('egress', () => {
     }
     expect(problemsOf(egress(right))).toEqual([])
   })
+
+  test.each(['GET /v1/search?q', 'GET /v1/*?q&page.size&x-y'])('allow %j declares query names', (allow) =>
+    expect(problemsOf(egress({ allow }))).toEqual([]),
+  )
+
+  test.each(['10.0.0.0', '10.0.0.0/33', 'example.com/8', '10.0.0.0/8/8', ''])(
+    'network %j is refused',
+    (network) => {
+      const parts = { 'base-url': 'https://a.example', header: 'x-key: {value}', allow: ['GET /a'] }
+      expect(
+        problemsOf(secret(`egress: ${JSON.stringify({ ...parts, networks: [network] })}`)),
+      ).toMatchObject([{ path: 'secrets.s.egress.networks' }])
+    },
+  )
 
   test.each([
     'SELECT ON t; DROP TABLE t',

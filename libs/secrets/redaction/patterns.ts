@@ -25,7 +25,8 @@ type Named = Form & { name: string }
  */
 export class Patterns {
   readonly #byPair = new Map<number, (Named | KeyShape)[]>()
-  readonly #pairs = new Uint8Array(65_536)
+  /** A bit for every two bytes that something begins with: 8 KiB, since the broker makes one for each call. */
+  readonly #pairs = new Uint8Array(65_536 / 8)
   readonly #firsts = new Uint8Array(256)
   readonly #known = new Set<string>()
 
@@ -49,7 +50,7 @@ export class Patterns {
     const { bytes, at, isLast } = place
     if (at + 1 >= bytes.length) return !isLast && this.#firsts[bytes[at]!] ? 'wait' : undefined
     const pair = (bytes[at]! << 8) | bytes[at + 1]!
-    if (!this.#pairs[pair]) return undefined
+    if (!(this.#pairs[pair >> 3]! & (1 << (pair & 7)))) return undefined
     let value: Match | undefined
     let key: Match | undefined
     for (const candidate of this.#byPair.get(pair)!) {
@@ -68,7 +69,7 @@ export class Patterns {
       for (const second of cases(bytes[1]!, anyCase)) {
         const pair = (first << 8) | second
         this.#firsts[first] = 1
-        this.#pairs[pair] = 1
+        this.#pairs[pair >> 3]! |= 1 << (pair & 7)
         this.#byPair.set(pair, [...(this.#byPair.get(pair) ?? []), pattern])
       }
   }

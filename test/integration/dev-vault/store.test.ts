@@ -1,15 +1,17 @@
-import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { DevVault, StoreDamagedError } from '#lib/dev-vault'
 import { silentLog, systemClock } from '#lib/runtime'
 import { RecordedSql } from '../../support/recorded-sql.ts'
 import { callAt } from '../../support/vault-target.ts'
 
 const rootToken = 'root-token-of-this-test'
-const newFolder = () => execFileSync('mktemp', ['-d', '/tmp/tb-store-XXXXXX']).toString().trim()
+const parent = mkdtempSync(join(tmpdir(), 'tb-store-'))
+afterAll(() => rmSync(parent, { recursive: true, force: true }))
+const newFolder = () => mkdtempSync(join(parent, 'folder-'))
 
 function openIn(data: string, options: object = {}) {
   return DevVault.open({ clock: systemClock, rootToken, log: silentLog, data, ...options })

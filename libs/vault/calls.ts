@@ -1,6 +1,7 @@
 import nodeVault from 'node-vault'
 import type * as z from 'zod'
 import { type Clock, systemClock } from '#lib/runtime'
+import { Breaker } from './breaker.ts'
 import { VaultError } from './errors.ts'
 import { failureOf } from './failures.ts'
 import type { VaultPath } from './path.ts'
@@ -15,6 +16,9 @@ export interface VaultOptions {
   namespace?: string | undefined
   /** PEM of the authority that signed Vault's certificate. Default: Node's list. */
   ca?: string | undefined
+  /** PEM of our own certificate and its key, for a Vault that asks for one. Default: none. */
+  cert?: string | undefined
+  key?: string | undefined
   /** Default 2 s. */
   connectTimeoutMs?: number | undefined
   /** How long a call may take with all its retries. Default 5 s. */
@@ -55,18 +59,21 @@ type Extras = { headers: Record<string, string>; json?: object; signal: AbortSig
  * C1: node-vault's client never holds a token; each call sets its own in fresh headers, so no call acts as another.
  * C2: only its `request` is used: its named commands change the client's token, drop fields and render paths.
  * C3: only an idempotent call is ever sent twice.
+ * C4: a Vault that has left five calls without an answer is asked once a second, by one of all callers.
  */
 export class VaultCalls implements AsyncDisposable {
   readonly #transport: VaultTransport
   readonly #client: ReturnType<typeof nodeVault>
   readonly #options: VaultOptions
   readonly #clock: Clock
+  readonly #breaker: Breaker
 
   constructor(options: VaultOptions) {
-    const { address, ca, connectTimeoutMs = 2000 } = options
+    const { address, ca, cert, key, connectTimeoutMs = 2000 } = options
     this.#options = options
     this.#clock = options.clock ?? systemClock
-    this.#transport = new VaultTransport({ address, ca, connectTimeoutMs })
+    this.#breaker = new Breaker(this.#clock)
+    this.#transport = new VaultTransport({ address, ca, cert, key, connectTimeoutMs })
     this.#client = nodeVault({
       endpoint: new URL(address).origin,
       noCustomHTTPVerbs: true,
@@ -98,7 +105,9 @@ export class VaultCalls implements AsyncDisposable {
     const { totalTimeoutMs = 5000, slowTimeoutMs = 15_000, random = Math.random } = this.#options
     const signal = AbortSignal.timeout(call.slow ? slowTimeoutMs : totalTimeoutMs)
     const idempotent = call.idempotent ?? call.method === 'GET'
-    return retrying({ idempotent, clock: this.#clock, random, signal }, () => this.#once(call, signal))
+    return retrying({ idempotent, clock: this.#clock, random, signal }, () =>
+      this.#breaker.guard(operationOf(call), () => this.#once(call, signal)),
+    )
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -11,6 +11,9 @@ export interface TransportOptions {
   connectTimeoutMs: number
   /** PEM of the authority that signed Vault's certificate. Default: Node's list. */
   ca?: string | undefined
+  /** PEM of our own certificate and its key. */
+  cert?: string | undefined
+  key?: string | undefined
 }
 
 /** One request as it goes out. */
@@ -48,7 +51,13 @@ export class VaultTransport implements AsyncDisposable {
       connections: 8,
       pipelining: 1,
       maxResponseSize: MAX_ANSWER_BYTES,
-      connect: { timeout: options.connectTimeoutMs, rejectUnauthorized: true, ca: options.ca },
+      connect: {
+        timeout: options.connectTimeoutMs,
+        rejectUnauthorized: true,
+        ca: options.ca,
+        cert: options.cert,
+        key: options.key,
+      },
     })
   }
 

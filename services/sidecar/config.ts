@@ -19,6 +19,11 @@ export const Config = z.object({
   operator: z.object({ socket: z.string(), credentialFile: z.string() }).optional(),
   vault: z.object({
     address: z.url({ protocol: /^https?$/ }),
+    namespace: z.string().optional(),
+    /** PEM: the authority that signed Vault's certificate (default: Node's list), and our own certificate and key. */
+    caFile: z.string().optional(),
+    certFile: z.string().optional(),
+    keyFile: z.string().optional(),
     /** By AppRole: its role id, and a wrapping token of a secret-id, deleted once it was used. */
     roleIdFile: z.string().optional(),
     secretIdFile: z.string().optional(),

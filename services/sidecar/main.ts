@@ -11,6 +11,7 @@ import { Config } from './config.ts'
 import { identityLost, openIdentity } from './identity.ts'
 import { openOperatorSocket } from './operator-socket.ts'
 import { Sidecar } from './sidecar.ts'
+import { vaultOptions } from './vault-options.ts'
 
 const config = loadConfig(Config, process.env)
 const log = createLog('sidecar')
@@ -19,7 +20,7 @@ const { environment } = cluster
 await using _telemetry = await openTelemetry({ service: 'sidecar', environment, ...config.telemetry, log })
 const redis = await openRedis(config.redis, 'reader', { log })
 await using _redis = onDispose(() => redis.disconnect())
-await using vault = await VaultClient.open({ address: config.vault.address })
+await using vault = await VaultClient.open(vaultOptions(config.vault))
 const names = vaultNames({ cluster: cluster.name, environment })
 await using identity = await openIdentity(config.vault, { vault, names, log })
 await using reader = await SecretReader.open({ identity, vault, names, log })

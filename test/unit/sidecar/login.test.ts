@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { temporaryDirectory } from '../../support/directory.ts'
 import { secretsWorld } from '../../support/secrets-world.ts'
 import { type IdentityConfig, openIdentity } from '../../../services/sidecar/identity.ts'
+import { vaultOptions } from '../../../services/sidecar/vault-options.ts'
 
 const parts = () => secretsWorld() as unknown as Parameters<typeof openIdentity>[1]
 
@@ -23,4 +24,13 @@ test('a file that is missing is named', async () => {
   await expect(openIdentity({ tokenFile }, parts())).rejects.toThrow(
     `cannot read the credential file ${tokenFile}: ENOENT`,
   )
+})
+
+test('a certificate without its key is refused by name', () => {
+  expect(() => vaultOptions({ address: 'https://vault:8200', certFile: '/a' })).toThrow(
+    'TB_VAULT_CERT_FILE and TB_VAULT_KEY_FILE: expected both or neither',
+  )
+  expect(vaultOptions({ address: 'https://vault:8200', namespace: 'team' })).toMatchObject({
+    namespace: 'team',
+  })
 })

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { lockKey, readWorkers } from '#lib/queue'
+import { lockKey, readAttempts, readWorkers } from '#lib/queue'
 import { openStandInBroker } from '../support/stand-in-broker.ts'
 import { isAlive, until } from '../support/tiny-service.ts'
 import { type WorkerProcess, WorkerWorld } from '../support/worker-world.ts'
@@ -146,6 +146,17 @@ describe('a lock that Redis does not confirm', () => {
     await world.gates.arrived('unconfirmed', 2)
     world.gates.pass('unconfirmed')
     expect(await world.ended(id)).toMatchObject({ outcome: 'completed', result: { attempt: 1 } })
+  })
+})
+
+describe('a lock that Redis confirms', () => {
+  test('lets an attempt run for several times as long as the lock lasts', async () => {
+    const { id } = await running('long', { lockMs: 1500 })
+    const begin = performance.now()
+    await until('three locks later', () => performance.now() - begin > 4500)
+    world.gates.pass('long')
+    expect(await world.ended(id)).toMatchObject({ outcome: 'completed' })
+    expect(await readAttempts(world.redis, world.queueOf('gated'), id)).toHaveLength(1)
   })
 })
 

@@ -48,6 +48,7 @@ export class SidecarIdentity implements AsyncDisposable {
   #ttlMs = 0
   #trustedUntil = 0
   #disposing: Promise<void> | undefined
+  #minted = 0
 
   private constructor(options: Settled, askedAt: number, auth: VaultAuth) {
     this.#options = options
@@ -69,6 +70,11 @@ export class SidecarIdentity implements AsyncDisposable {
     return this.#lost.signal
   }
 
+  /** How many tokens were asked for so far. */
+  get minted(): number {
+    return this.#minted
+  }
+
   /** Until when the token is trusted, epoch milliseconds. */
   get trustedUntil(): number {
     return this.#trustedUntil
@@ -76,6 +82,7 @@ export class SidecarIdentity implements AsyncDisposable {
 
   /** Mints a token of the agent type's role; Vault decides what it may. @throws IdentityLostError, VaultError */
   async mint(agentType: string, { ttlMs, meta }: MintOptions): Promise<ChildToken> {
+    this.#minted++
     const { vault, names, clock } = this.#options
     const askedAt = clock.now()
     const role = names.agent(agentType)

@@ -41,6 +41,7 @@ export class Attempts implements AsyncDisposable {
   readonly table = new GrantTable<Socket, AttemptClaim>()
   readonly #options: AttemptsOptions
   readonly #live = new Map<string, { attempt: LiveAttempt; worker: Socket; timer: AbortController }>()
+  #count = 0
   readonly #ending = new Map<string, Promise<number>>()
   readonly #joined = new EventEmitter<{ joined: [] }>().setMaxListeners(0)
 
@@ -48,8 +49,14 @@ export class Attempts implements AsyncDisposable {
     this.#options = options
   }
 
+  /** How many attempts were taken in so far. */
+  get count(): number {
+    return this.#count
+  }
+
   /** Takes an attempt in; its worker's connection and its deadline are watched from now on. */
   add(attempt: LiveAttempt, worker: Socket): void {
+    this.#count++
     const timer = new AbortController()
     this.#live.set(attempt.grant.id, { attempt, worker, timer })
     const { clock } = this.#options

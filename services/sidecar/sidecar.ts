@@ -14,6 +14,7 @@ import { ContextRoutes } from './context-routes.ts'
 import { WorkerCredential } from './credential.ts'
 import { FetchRoute } from './fetch-route.ts'
 import { Gate } from './gate.ts'
+import { MintWatch } from './mint-watch.ts'
 import { ModelRoute } from './model-route.ts'
 import { Redactions } from './redactions.ts'
 import { TypeSocket } from './type-socket.ts'
@@ -72,6 +73,9 @@ function wire(
   const upstream = stack.use(Upstream.open())
   const attempts = stack.use(new Attempts(all))
   const redactions = stack.use(new Redactions(all))
+  const counts = () => ({ minted: all.identity.minted, attempts: attempts.count })
+  const agentTypes = Object.keys(all.cluster.agents).length
+  stack.use(new MintWatch({ counts, agentTypes, raise: all.raise, clock: all.clock }))
   const access = new Access({ ...all, redactions })
   const serving = { access, upstream, clock: all.clock }
   return new Gate({

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { collectSpans, textOf } from '../support/spans.ts'
+import type { VaultFault } from '../support/faulty-vault.ts'
 import { openSidecarWorld, type SidecarWorld } from '../support/sidecar-world.ts'
 
 let world: SidecarWorld
@@ -45,6 +46,43 @@ describe('when something else is away', () => {
       json: { error: { type: 'queue-unavailable' } },
     })
   })
+})
+
+describe('when Vault is there, and something is wrong with it', () => {
+  test.each<VaultFault>(['refused', 'hanging', 'rate-limited', 'sealed', 'redirecting', 'failing', 'reset'])(
+    '%s: what is cached is served, what is not is a typed error, new attempts begin, and what was leased goes with its return',
+    async (fault) => {
+      const long = { timeoutMs: 60_000 }
+      const running = await world.granted('writer', long)
+      const lessee = await world.granted('coder', long)
+      expect((await running.context.ask('GET', '/v1/secrets/plain')).status).toBe(200)
+      const { user } = (await lessee.context.ask('POST', '/v1/leases', { name: 'orders-db' })).json
+        .credentials
+
+      await world.faulty.set(fault)
+      const next = await world.granted('coder', long)
+      const unavailable = { status: 503, json: { error: { type: 'secret-unavailable' } } }
+      expect((await running.context.ask('GET', '/v1/secrets/plain')).status).toBe(200)
+      expect(await running.context.ask('POST', '/v1/model/generate', { prompt: 'hi' })).toMatchObject(
+        unavailable,
+      )
+      expect(await next.context.ask('POST', '/v1/leases', { name: 'orders-db' })).toMatchObject(unavailable)
+      expect((await lessee.end()).json).toEqual({ revokedLeases: 0, pending: true })
+
+      await world.faulty.set(undefined)
+      await expect
+        .poll(() => world.sql.some((sql) => /DROP ROLE/i.test(sql) && sql.includes(user)), {
+          timeout: 15_000,
+        })
+        .toBe(true)
+      await expect
+        .poll(
+          async () => (await running.context.ask('POST', '/v1/model/generate', { prompt: 'hi' })).status,
+          { timeout: 15_000 },
+        )
+        .toBe(200)
+    },
+  )
 })
 
 test('I10: chat, secret and revocation are spans of the attempt’s trace, under the span that the context names', async () => {

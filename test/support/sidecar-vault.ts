@@ -3,6 +3,7 @@ import { DevVault, PostgresExecutor } from '#lib/dev-vault'
 import { silentLog, systemClock } from '#lib/runtime'
 import type { ScratchPostgres } from './scratch-postgres.ts'
 import { applyMounts, applyPolicies, planPolicies, putSecret, VaultClient } from '#lib/vault'
+import { FaultyVault } from './faulty-vault.ts'
 
 /** Values that must never be found anywhere but where they are used. */
 export const CANARY = {
@@ -20,7 +21,7 @@ cluster: test
 environment: dev
 agents:
   writer: { model: claude-sonnet-4-5, system: Be brief., secrets: [plain, web], accept-unsigned: true }
-  coder: { model: gpt-4-turbo, system: SQL., secrets: [orders-db], timeout: 5s }
+  coder: { model: gpt-4-turbo, system: SQL., secrets: [orders-db], timeout: 60s }
   stranger: { model: odd-1, system: x }
 models:
   claude-*: { provider: anthropic, secret: anthropic-api-key }
@@ -79,7 +80,8 @@ export async function openVault(
   const vault = stack.use(
     await DevVault.open({ clock: systemClock, rootToken: ROOT, sqlExecutor, log: silentLog }),
   )
-  const client = stack.use(await VaultClient.open({ address: vault.address }))
+  const faulty = stack.use(await FaultyVault.open(vault.address))
+  const client = stack.use(await VaultClient.open({ address: faulty.address }))
   const scope = { cluster: cluster.name, environment: cluster.environment }
   const desired = planPolicies(vaultNeeds(cluster))
   await applyMounts(client, ROOT, desired)
@@ -93,5 +95,5 @@ export async function openVault(
   }
   for (const [name, value] of Object.entries(values)) await putSecret(client, ROOT, { ...scope, name, value })
   await applyPolicies(client, ROOT, desired)
-  return { vault, client }
+  return { vault, faulty, client }
 }

@@ -45,7 +45,7 @@ export async function openSidecarWorld({ postgres }: { postgres?: ScratchPostgre
   const redisServer = stack.use(await startRedis())
   const redis = stack.adopt(await openRedis(redisServer.config, 'reader'), (opened) => opened.disconnect())
   const sql: string[] = []
-  const { vault, client } = await openVault(cluster, { sql, postgres }, stack)
+  const { vault, faulty, client } = await openVault(cluster, { sql, postgres }, stack)
   const names = vaultNames({ cluster: cluster.name, environment: cluster.environment })
   const identityFiles = await writeIdentity(client, cluster, folder)
   const identity = stack.use(await openIdentity(identityFiles, { vault: client, names, log: silentLog }))
@@ -138,6 +138,7 @@ export async function openSidecarWorld({ postgres }: { postgres?: ScratchPostgre
     models,
     redis,
     redisConfig: redisServer.config,
+    faulty,
     sql,
     alerts,
     /** How often Vault was asked for a static secret. */

@@ -1,4 +1,4 @@
-import { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { type Clock, systemClock } from '#lib/runtime'
 import { attribute } from '#lib/telemetry'
 import { parseOtlp } from './otlp.ts'
@@ -64,7 +64,9 @@ export class TraceStore implements AsyncDisposable {
   #sincePrune = 0
 
   private constructor({ file, maxSpans = 200_000, maxAgeMs = 7 * 86_400_000, clock }: TraceStoreOptions) {
-    this.#db = new DatabaseSync(file)
+    // When it is needed: the command reads traces over HTTP, also on a Node that has no such module.
+    const { DatabaseSync: Database } = process.getBuiltinModule('node:sqlite')
+    this.#db = new Database(file)
     this.#limits = { maxSpans, maxAgeMs }
     this.#clock = clock ?? systemClock
     this.#db.exec(SCHEMA)

@@ -3,6 +3,7 @@ import type { CreateOptions, DeleteOptions, GetOptions, NamedOptions } from './c
 import type { AuditOptions } from './commands/secrets-audit.ts'
 import type { StatusOptions } from './commands/secrets-status.ts'
 import { DEFAULT_DATA } from './defaults.ts'
+import { CommandError } from './errors.ts'
 import type { VaultOptions } from './vault-target.ts'
 
 /** What speaks to Vault: `policies` and `secrets`. */
@@ -21,10 +22,10 @@ const target = (command: Command) =>
 
 /** Loads a command when it runs. */
 const load = {
-  policies: () => import('./commands/policies.ts'),
-  secrets: () => import('./commands/secrets.ts'),
-  status: () => import('./commands/secrets-status.ts'),
-  audit: () => import('./commands/secrets-audit.ts'),
+  policies: () => onNewNode(() => import('./commands/policies.ts')),
+  secrets: () => onNewNode(() => import('./commands/secrets.ts')),
+  status: () => onNewNode(() => import('./commands/secrets-status.ts')),
+  audit: () => onNewNode(() => import('./commands/secrets-audit.ts')),
 }
 
 function policies(program: Command): void {
@@ -93,4 +94,13 @@ function shown(group: Command): void {
       'check the whole chain, and its end by what Vault has noted; exit 1 when it is broken',
     )
     .action(async (options: AuditOptions) => (await load.audit()).audit(options))
+}
+
+/** The client of Vault needs this much; the rest of the command runs on any Node of today. */
+const LEAST = [22, 19]
+
+function onNewNode<T>(load: () => Promise<T>): Promise<T> {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  if (major > LEAST[0]! || (major === LEAST[0] && minor >= LEAST[1]!)) return load()
+  throw new CommandError(`this needs Node ${LEAST.join('.')} or later; it runs on ${process.versions.node}`)
 }

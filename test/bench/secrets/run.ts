@@ -57,7 +57,8 @@ export async function runSecrets(quick: boolean, say: (line: string) => void): P
     probes,
     direct,
     perThousand: (reads * 1000) / plan.reads,
-    perLease: leases / plan.leases,
+    // More than without the lease: what Vault is told in the background comes with both.
+    perLease: leases / plan.leases - reads / plan.reads,
   })
 }
 
@@ -94,7 +95,7 @@ function reportOf({ quick, probes, direct, perThousand, perLease }: Measured): S
       fact('the broker adds to a call, p50', 'ms', added, { atMost: 2 }),
       fact(`the broker adds to a call of ${SLOW_MS} ms, p50`, '%', part, { atMost: 20 }),
       fact('1,000 attempts with three static secrets, asked of Vault', 'calls', perThousand, { atMost: 60 }),
-      fact('an attempt that leases, asked of Vault', 'calls', perLease, { atMost: 3 }),
+      fact('an attempt that leases, asked of Vault beside that', 'calls', perLease, { atMost: 3 }),
     ],
   }
 }

@@ -30,7 +30,7 @@ export function connectDoors(seed: ThreadSeed, tell: (message: FromThread) => vo
   const connect = (path: string, preamble: object) => {
     missing++
     const socket = new Socket()
-    const introduced = () => --missing === 0 && tell({ t: 'connected' })
+    const introduced = (error?: Error | null) => !error && --missing === 0 && tell({ t: 'connected' })
     socket.on('error', (error: NodeJS.ErrnoException) => {
       if (missing === 0) return
       tell({ t: 'start-failed', message: `cannot connect to ${path}: ${error.code}` })

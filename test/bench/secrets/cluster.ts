@@ -21,8 +21,7 @@ export async function openSecretsCluster(service: string): Promise<SecretsCluste
   const folder = stack.adopt(mkdtempSync(join(tmpdir(), 'tb-bs-')), (path) =>
     rmSync(path, { recursive: true, force: true }),
   )
-  for (const part of ['agents', 'seed'])
-    cpSync(join(import.meta.dirname, part), join(folder, part), { recursive: true })
+  cpSync(join(import.meta.dirname, 'agents'), join(folder, 'agents'), { recursive: true })
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
   mkdirSync(join(folder, 'data'), { mode: 0o700 })
   writeFileSync(join(folder, 'threadbound.json5'), JSON.stringify(clusterFile(service)))

@@ -162,9 +162,11 @@ describe('I6: kill -9 of worker, launcher, sidecar and Redis, twice each, under 
     )
     expect(outcomes).toHaveLength(REQUESTS)
     expect(
-      Object.keys(counts).filter((outcome) => !['completed', 'failed', 'timed-out'].includes(outcome)),
+      Object.keys(counts).filter(
+        (outcome) => !['completed', 'failed', 'timed-out', 'interrupted'].includes(outcome),
+      ),
     ).toEqual([])
-    // 7 of 10 return; the kills may cost some of them their last attempt.
+    // Interrupted: in the hands of a worker at both kills. 7 of 10 return; the kills may cost some of them their last attempt.
     expect(counts['completed']!.length).toBeGreaterThan(REQUESTS * 0.7)
   })
 

@@ -1,4 +1,4 @@
-import { messageOf, type Clock, type Log } from '#lib/runtime'
+import { messageOf, slept, type Clock, type Log } from '#lib/runtime'
 import { Deadlines } from './deadlines.ts'
 
 /** What is kept of a lease. Times are milliseconds since the epoch. */
@@ -189,11 +189,7 @@ export class LeaseStore implements AsyncDisposable {
         this.#log.warn({ leasePath: lease.path, attempt, error: messageOf(error) }, 'lease not revoked')
       }
       const waitMs = FIRST_RETRY_MS * 2 ** (attempt - 1)
-      const stopped = await this.#clock.sleep(waitMs, this.#stop.signal).then(
-        () => false,
-        () => true,
-      )
-      if (stopped) return false
+      if (!(await slept(this.#clock, waitMs, this.#stop.signal))) return false
     }
     this.#log.error({ leasePath: lease.path }, 'lease is irrevocable')
     return true

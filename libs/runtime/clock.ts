@@ -8,6 +8,14 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
 
+/** Sleeps; true when the time has passed, false when the signal aborted first. Never rejects. */
+export function slept(clock: Clock, ms: number, signal: AbortSignal): Promise<boolean> {
+  return clock.sleep(ms, signal).then(
+    () => !signal.aborted,
+    () => false,
+  )
+}
+
 /** The machine's clock. A sleep is cut into pieces below 2^31 ms, which is all that a timer holds. */
 export const systemClock: Clock = {
   now: () => Date.now(),

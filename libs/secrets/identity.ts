@@ -1,4 +1,4 @@
-import { type Clock, type Log, messageOf, systemClock } from '#lib/runtime'
+import { type Clock, type Log, messageOf, slept, systemClock } from '#lib/runtime'
 import { isVaultError, type VaultAuth, type VaultClient, type VaultNames } from '#lib/vault'
 import { type ChildToken, childToken, TRUST_MARGIN_MS } from './child-token.ts'
 import { IdentityLostError } from './errors.ts'
@@ -176,10 +176,7 @@ export class SidecarIdentity implements AsyncDisposable {
     const left = Math.max(0, this.#trustedUntil - clock.now())
     const regular = Math.max(100, this.#ttlMs * (2 / 3) * (1 - random() / 10))
     const backoff = Math.max(100, Math.min(1000 * 2 ** (failures - 1), 300_000, left / 3))
-    return clock.sleep(failures === 0 ? regular : backoff, this.#stop.signal).then(
-      () => !this.#stop.signal.aborted,
-      () => false,
-    )
+    return slept(clock, failures === 0 ? regular : backoff, this.#stop.signal)
   }
 
   async #renew(): Promise<unknown> {

@@ -1,4 +1,4 @@
-import type { Clock } from '#lib/runtime'
+import { type Clock, slept } from '#lib/runtime'
 import { isVaultError, type VaultError } from './errors.ts'
 
 const TRIES = 3
@@ -35,8 +35,5 @@ function mayRepeat({ idempotent }: RetryOptions, error: VaultError): boolean {
 async function pause(options: RetryOptions, tries: number, error: VaultError): Promise<boolean> {
   const ceilingMs = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** (tries - 1))
   const delayMs = Math.max(options.random() * ceilingMs, Math.min(error.retryAfterMs ?? 0, MAX_DELAY_MS))
-  return options.clock.sleep(delayMs, options.signal).then(
-    () => !options.signal.aborted,
-    () => false,
-  )
+  return slept(options.clock, delayMs, options.signal)
 }

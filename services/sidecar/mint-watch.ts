@@ -1,5 +1,5 @@
 import type { RaiseAlert } from '#lib/queue'
-import type { Clock } from '#lib/runtime'
+import { type Clock, slept } from '#lib/runtime'
 
 const EVERY_MS = 60_000
 /** An attempt needs one token at most, for what it leases; twice that leaves room for those that fail on their way. */
@@ -32,19 +32,12 @@ export class MintWatch implements AsyncDisposable {
 
   async #watch(): Promise<void> {
     const { counts, agentTypes, raise, clock } = this.#options
-    for (let before = counts(); await this.#minute(clock);) {
+    for (let before = counts(); await slept(clock, EVERY_MS, this.#stop.signal);) {
       const now = counts()
       const [minted, attempts] = [now.minted - before.minted, now.attempts - before.attempts]
       if (minted > attempts * PER_ATTEMPT + agentTypes)
         await raise('mints-above-attempts', 'warning', { mints: `${minted}`, attempts: `${attempts}` })
       before = now
     }
-  }
-
-  #minute(clock: Clock): Promise<boolean> {
-    return clock.sleep(EVERY_MS, this.#stop.signal).then(
-      () => true,
-      () => false,
-    )
   }
 }

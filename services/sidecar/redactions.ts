@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { AuditLog } from '#lib/audit'
 import type { RaiseAlert } from '#lib/queue'
-import type { Clock, Log } from '#lib/runtime'
+import { type Clock, type Log, slept } from '#lib/runtime'
 import { FramedSocket, type FromRedaction, REDACTION_FRAME_BYTES, type ToRedaction } from '#lib/wire'
 import { RedactionUnavailableError } from './errors.ts'
 import type { LiveAttempt } from './live-attempt.ts'
@@ -104,10 +104,7 @@ export class Redactions implements AsyncDisposable {
     const over = AbortSignal.any([done.signal, attempt.signal])
     this.#waiting.set(attempt.grant.id, { link, ready: () => resolve(true) })
     this.#links.get(link)?.send(handing(attempt.grant.id))
-    const late = clock.sleep(READY_MS, over).then(
-      () => false,
-      () => false,
-    )
+    const late = slept(clock, READY_MS, over).then(() => false)
     const isReady = await Promise.race([promise, late])
     done.abort()
     this.#waiting.delete(attempt.grant.id)
@@ -124,11 +121,7 @@ export class Redactions implements AsyncDisposable {
   }
 
   async #forgetLater(grantId: string): Promise<void> {
-    const isOver = await this.#options.clock.sleep(KEPT_MS, this.#stop.signal).then(
-      () => true,
-      () => false,
-    )
-    if (isOver) this.#handed.delete(grantId)
+    if (await slept(this.#options.clock, KEPT_MS, this.#stop.signal)) this.#handed.delete(grantId)
   }
 
   #hear({ agentType, link }: LinkName, framed: FramedSocket, message: ToRedaction): void {

@@ -1,5 +1,5 @@
 import type { RaiseAlert } from '#lib/queue'
-import type { Clock } from '#lib/runtime'
+import { type Clock, slept } from '#lib/runtime'
 
 /** How long a difference must last: policies that are being written, or a Vault that has just started, are no drift. */
 const LASTS_MS = 5000
@@ -82,10 +82,7 @@ export class PolicyWatch implements AsyncDisposable {
   }
 
   #pause(ms: number): Promise<boolean> {
-    return this.#options.clock.sleep(ms, this.#stop.signal).then(
-      () => true,
-      () => false,
-    )
+    return slept(this.#options.clock, ms, this.#stop.signal)
   }
 }
 

@@ -21,6 +21,7 @@ export type EndReason =
   | 'worker-gone'
   | 'timeout'
   | 'superseded'
+  | 'lock-lost'
   | 'not-recorded'
   | 'sidecar-stopping'
 
@@ -32,8 +33,8 @@ export interface AttemptsOptions {
 
 /**
  * The attempts that have a grant, and their end.
- * 1. An end comes from the worker, from the last connection of the context, from the worker's connection, from time, or
- *    from the sidecar's stop; whichever is first ends everything, and the others find nothing.
+ * 1. An end comes from the worker, from the last connection of the context, from the worker's connection, from a lock that
+ *    is lost, from time, or from the sidecar's stop; whichever is first ends everything, and the others find nothing.
  * 2. At the end, calls and relays are cut and the context's connections closed before leases are revoked.
  * 3. An end never waits for the audit log.
  */
@@ -90,11 +91,10 @@ export class Attempts implements AsyncDisposable {
     return grant && this.#live.get(grant.id)?.attempt
   }
 
-  /** Live attempts of an agent type. */
-  list(agentType: string): LiveAttempt[] {
-    return [...this.#live.values()]
-      .map(({ attempt }) => attempt)
-      .filter((attempt) => attempt.grant.agentType === agentType)
+  /** Live attempts of an agent type, or all. */
+  list(agentType?: string): LiveAttempt[] {
+    const all = [...this.#live.values()].map(({ attempt }) => attempt)
+    return agentType === undefined ? all : all.filter(({ grant }) => grant.agentType === agentType)
   }
 
   /** A context's connection is gone. */

@@ -98,6 +98,7 @@ export class Claims {
       tenant: job.tenant,
       caller: job.caller,
       traceparent: request.traceparent,
+      lockToken: request.lockToken,
       deadline: clock.now() + Math.min(request.timeoutMs, type.timeoutMs),
       redaction: request.redaction ?? '',
     })

@@ -13,6 +13,8 @@ export interface AttemptClaim extends GrantClaim {
   tenant: string
   caller: string
   traceparent: string
+  /** What its job is locked with: a sign of life. */
+  lockToken: string
   /** Epoch milliseconds: the attempt's time is over then. */
   deadline: number
   /** What its worker calls its connection for redaction; empty: it has none. */

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import type { AuditLog } from '#lib/audit'
 import { Upstream } from '#lib/broker'
 import type { Cluster } from '#lib/cluster'
-import type { RaiseAlert } from '#lib/queue'
+import { queueOf, type RaiseAlert } from '#lib/queue'
 import { type Clock, type Log, systemClock } from '#lib/runtime'
 import type { LeaseSetOptions, SecretReader, SidecarIdentity } from '#lib/secrets'
 import type { VaultNames } from '#lib/vault'
@@ -14,6 +14,7 @@ import { ContextRoutes } from './context-routes.ts'
 import { WorkerCredential } from './credential.ts'
 import { FetchRoute } from './fetch-route.ts'
 import { Gate } from './gate.ts'
+import { LockWatch } from './lock-watch.ts'
 import { MintWatch } from './mint-watch.ts'
 import { ModelRoute } from './model-route.ts'
 import { Redactions } from './redactions.ts'
@@ -76,6 +77,8 @@ function wire(
   const counts = () => ({ minted: all.identity.minted, attempts: attempts.count })
   const agentTypes = Object.keys(all.cluster.agents).length
   stack.use(new MintWatch({ counts, agentTypes, raise: all.raise, clock: all.clock }))
+  const queueOfType = queueOf.bind(null, { cluster: all.cluster.name, environment: all.cluster.environment })
+  stack.use(new LockWatch({ ...all, attempts, queueOf: queueOfType }))
   const access = new Access({ ...all, redactions })
   const serving = { access, upstream, clock: all.clock }
   return new Gate({

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { lockKey, openRedis, queueOf } from '#lib/queue'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openSidecarWorld, type SidecarWorld } from '../support/sidecar-world.ts'
 
@@ -47,6 +49,29 @@ describe('I6: the end of a grant', () => {
   test('when its time and a second are over', async () => {
     const { context } = await world.granted('coder', { timeoutMs: 50 })
     await context.closed()
+  })
+
+  test.each([
+    ['another worker has', 'stolen'],
+    ['nobody has', undefined],
+  ])('when its job’s lock is one that %s', async (_, token) => {
+    const { context, user, job } = await withRelay()
+    const { name: cluster, environment } = world.cluster
+    const key = lockKey(queueOf({ cluster, environment }, 'coder'), job.jobId)
+    await (token === undefined ? world.redis.del(key) : world.redis.set(key, token))
+    await context.closed()
+    await dropped(user)
+    const ends = async () => (await world.auditLines()).filter(({ requestId }) => requestId === job.jobId)
+    await expect.poll(ends).toContainEqual(expect.objectContaining({ action: 'revoke', reason: 'lock-lost' }))
+  })
+
+  test('not while its lock is held, nor while Redis does not answer', async () => {
+    const { context } = await world.granted('writer')
+    const frozen = await openRedis(world.redisConfig, 'producer')
+    await frozen.call('CLIENT', 'PAUSE', '2500')
+    frozen.disconnect()
+    await delay(3500)
+    expect((await context.ask('GET', '/v1/secrets/plain')).status).toBe(200)
   })
 
   test('ending twice is no error', async () => {

@@ -24,6 +24,7 @@ function setup({ revoked = Promise.resolve(2), noted = Promise.resolve() } = {})
     tenant: 't',
     caller: 'x',
     traceparent: '',
+    lockToken: 'l',
     deadline: 1000,
     redaction: '',
   })

@@ -4,11 +4,17 @@ import { messageOf } from '#lib/runtime'
 import { inSpan, newSpanId, traceparentOf } from '#lib/telemetry'
 import type { Job } from 'bullmq'
 import { type SpanContext, trace, TraceFlags } from '@opentelemetry/api'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Handlers } from './handlers.ts'
 import type { Outgoing } from './outgoing.ts'
 import { redactEnd } from './redact-end.ts'
 import type { Redaction } from './redaction.ts'
 import type { SidecarClient } from './sidecar-client.ts'
+
+/** I2: a slot is free within the timeout + 1 s, even when nobody says what may leave or confirms what was revoked. */
+const AFTERWARDS_MS = 800
+/** How long the end of an attempt waits for those at most. */
+const END_MS = 2000
 
 /** What the steps of an attempt are made of. */
 export interface AttemptParts {
@@ -43,6 +49,8 @@ export interface Attempt {
   context?: Context
   grant?: string
   memory?: AttemptMemory
+  /** Epoch milliseconds: from then on its slot waits for nothing more. */
+  freeBy?: number
   /** What its context says goes through here. */
   outgoing?: Outgoing
   /** The end of the grant, once it is under way. */
@@ -122,6 +130,7 @@ export async function run(attempt: Attempt, parts: AttemptParts): Promise<void> 
   const { job, verified, context, traceparent, signal } = attempt
   const { tenant, input, metadata } = verified!
   const memory = (attempt.memory = await parts.memory(tenant))
+  attempt.freeBy = Date.now() + parts.timeoutMs + AFTERWARDS_MS
   const outgoing = (attempt.outgoing = parts.outgoing(attempt))
   const request = { id: job.id!, attempt: job.attemptsMade + 1, agentType: job.queueName, tenant, metadata }
   const task = {
@@ -133,6 +142,7 @@ export async function run(attempt: Attempt, parts: AttemptParts): Promise<void> 
   signal.throwIfAborted()
   const spoken = () => void revoke(attempt, parts).catch(() => {})
   attempt.end = await context!.run(task, { ...parts.handlers(attempt, outgoing), spoken }, signal)
+  attempt.freeBy = Math.min(attempt.freeBy, Date.now() + END_MS)
 }
 
 /** Clears how the attempt ended of secrets, after all that it said before. */
@@ -144,6 +154,11 @@ export async function redact(attempt: Attempt): Promise<void> {
 /** Keeps a singleton's document, once it is known what may be kept of it. */
 export async function remember({ end, memory }: Attempt): Promise<void> {
   if (end!.outcome === 'completed' && end!.memory !== undefined) await memory!.save(end!.memory)
+}
+
+/** How long the attempt may still wait for something, milliseconds; below 0 not at all. */
+export function patienceOf({ freeBy = Date.now() + END_MS }: Attempt): number {
+  return freeBy - Date.now()
 }
 
 /** Ends the grant, once; of an attempt that ran as soon as its agent has spoken, beside the end of its context. */
@@ -161,11 +176,22 @@ export async function release(attempt: Attempt, parts: AttemptParts): Promise<At
   if (attempt.grant) parts.redaction.forget(attempt.grant)
   const unused = attempt.end ? undefined : attempt.context
   const steps = [
-    () => revoke(attempt, parts),
+    () => inTime(attempt, revoke(attempt, parts)),
     async () => unused && (await inSpan('context.free', {}, () => unused[Symbol.asyncDispose]())),
   ]
   const ended = await Promise.allSettled(steps.map((step) => step()))
   for (const { reason } of ended.filter((step) => step.status === 'rejected'))
     trace.getActiveSpan()?.addEvent('release failed', { 'threadbound.reason': messageOf(reason) })
   return attempt
+}
+
+/** The sidecar goes on revoking by itself, and what it does not say is not waited for. */
+async function inTime(attempt: Attempt, revoked: Promise<void>): Promise<void> {
+  const over = new AbortController()
+  const late = delay(Math.max(0, patienceOf(attempt)), true, over).catch(() => false)
+  try {
+    if (await Promise.race([revoked, late])) throw new Error('the sidecar has not said that all is revoked')
+  } finally {
+    over.abort()
+  }
 }

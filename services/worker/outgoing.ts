@@ -6,6 +6,8 @@ export interface OutgoingOptions {
   /** Undefined: the attempt has none, so no value can have been handed to it. */
   grant: string | undefined
   redaction: Redaction
+  /** How long an answer may take now, milliseconds; below 0 not at all. Default: as long as the sidecar has for any. */
+  patienceMs?: () => number
   /** Hears of every secret that was masked. */
   found: (secret: string) => void
   log: Log
@@ -69,9 +71,10 @@ export class Outgoing {
 
   async #ask<T>(outlet: Outlet, value: T, isLast = false): Promise<T> {
     if (this.#failure) throw this.#failure
-    const { grant, redaction, found } = this.#options
+    const { grant, redaction, found, patienceMs = () => Infinity } = this.#options
     try {
-      const cleared = await redaction.redact({ grant: grant!, outlet, value, isLast })
+      const question = { grant: grant!, outlet, value, isLast, patienceMs: patienceMs() }
+      const cleared = await redaction.redact(question)
       for (const secret of cleared.found) found(secret)
       return cleared.value
     } catch (error) {

@@ -33,6 +33,8 @@ export interface Question<T> {
   value: T
   /** Nothing follows on stdout or stderr. */
   isLast?: boolean
+  /** How long the answer may take, milliseconds, if that is less than always; below 0 not at all. */
+  patienceMs?: number
 }
 
 /** Asks the sidecar, which alone knows the values, what may leave of what agents say. */
@@ -103,13 +105,13 @@ export class RedactionLink implements Redaction {
     return grant !== undefined && this.#handed.has(grant)
   }
 
-  async redact<T>({ grant, outlet, value, isLast = false }: Question<T>): Promise<Redacted<T>> {
+  async redact<T>({ grant, outlet, value, isLast = false, ...question }: Question<T>): Promise<Redacted<T>> {
     const id = this.#ids++
     const json = JSON.stringify(value)
     const asked = Promise.withResolvers<Answer>()
-    const { patienceMs = 2000 } = this.#options
+    const patienceMs = Math.min(this.#options.patienceMs ?? 2000, question.patienceMs ?? Infinity)
     const late = () => asked.reject(new RedactionError(`no answer within ${patienceMs} ms`))
-    const timer = setTimeout(late, patienceMs)
+    const timer = setTimeout(late, Math.max(0, patienceMs))
     this.#asked.set(id, asked)
     this.#send({ t: 'redact', id, grant, outlet, json, ...(isLast ? { last: true } : {}) })
     try {

@@ -11,6 +11,7 @@ import { formsOf } from '../support/leaky/agents/forms.ts'
 
 const SECRET = 'canary/Zq9+plain_value-0123456789'
 const MARKER = 'marker-that-is-no-secret'
+const WAYS = ['result', 'log', 'progress', 'emit', 'span', 'call', 'stdout', 'stderr']
 const folder = temporaryDirectory()
 let cluster: TestCluster
 
@@ -49,14 +50,31 @@ function auditLines(): { action: string; agentType: string; outlet?: string }[] 
 const readsOf = (agentType: string) =>
   auditLines().filter((line) => line.action === 'read' && line.agentType === agentType)
 
+/** Posts a request and waits until its agent has its secret. Gives what reads its record. */
+async function begun(agent: string) {
+  const body = JSON.stringify({ agent, input: {} })
+  const { id } = (await (await cluster.call('/v1/requests', { method: 'POST', body })).json()) as {
+    id: string
+  }
+  await expect.poll(() => readsOf(agent), { timeout: 10_000, interval: 20 }).toHaveLength(1)
+  return async (wait: string): Promise<any> => await (await cluster.call(`/v1/requests/${id}${wait}`)).json()
+}
+
+/** The sidecar's process id. */
+const sidecarOf = ({ child }: TestCluster) =>
+  processesBelow(child.pid!).find(({ command }) => command.at(-1)!.endsWith('services/sidecar/main.ts'))!.pid
+
 describe('I7: an agent that tells everybody what it was trusted with', () => {
-  test('has told nobody: its caller reads masks, beside what was no secret', async () => {
-    const view = JSON.stringify(await cluster.run('tells', { marker: MARKER }))
-    expect(view).toContain('"outcome":"completed"')
-    expect(view).toContain(MARKER)
-    expect(view.split(MASK).length).toBeGreaterThan(10)
-    for (const form of searched) expect(view).not.toContain(form)
-  })
+  test.each(['tells', 'tells-process', 'tells-thread'])(
+    'as %s has told nobody: its caller reads masks, beside what was no secret',
+    async (agent) => {
+      const view = JSON.stringify(await cluster.run(agent, { marker: MARKER }))
+      expect(view).toContain('"outcome":"completed"')
+      expect(view).toContain(MARKER)
+      expect(view.split(MASK).length).toBeGreaterThan(10)
+      for (const form of searched) expect(view).not.toContain(form)
+    },
+  )
 
   test('fails without it in type, message and stack', async () => {
     const view = await cluster.run('breaks', { marker: MARKER })
@@ -67,25 +85,33 @@ describe('I7: an agent that tells everybody what it was trusted with', () => {
     for (const form of searched) expect(JSON.stringify(view)).not.toContain(form)
   })
 
-  test('stands in the audit log, by every way that it tried', () => {
-    const outlets = new Set(auditLines().map(({ outlet }) => outlet))
-    for (const outlet of ['result', 'error', 'log', 'progress', 'emit', 'span', 'call', 'stdout', 'stderr'])
-      expect(outlets).toContain(outlet)
+  test.each([
+    ['tells', WAYS],
+    ['tells-process', WAYS],
+    ['tells-thread', WAYS],
+    ['breaks', ['error']],
+  ])('as %s stands in the audit log, by every way that it tried', (agent, ways) => {
+    const lines = auditLines().filter(({ agentType }) => agentType === agent)
+    const outlets = new Set(lines.map(({ outlet }) => outlet))
+    for (const outlet of ways) expect(outlets).toContain(outlet)
+  })
+
+  test('I2: holds its slot no longer than its timeout + 1 s, at 5 times the slack, when its sidecar is frozen', async () => {
+    const view = await begun('stays')
+    const sidecar = sidecarOf(cluster)
+    process.kill(sidecar, 'SIGSTOP')
+    try {
+      const { outcome, enqueuedAt, endedAt } = await view('?wait=30s')
+      expect(outcome).toBe('timed-out')
+      expect(endedAt - enqueuedAt).toBeLessThan(2000 + 5 * 1000)
+    } finally {
+      process.kill(sidecar, 'SIGCONT')
+    }
   })
 
   test('has failed, and told nothing, when its sidecar is killed before its last words', async () => {
-    const posted = await cluster.call('/v1/requests', {
-      method: 'POST',
-      body: JSON.stringify({ agent: 'waits', input: {} }),
-    })
-    const { id } = (await posted.json()) as { id: string }
-    const view = async (wait = ''): Promise<unknown> =>
-      await (await cluster.call(`/v1/requests/${id}${wait}`)).json()
-    await expect.poll(() => readsOf('waits'), { timeout: 10_000, interval: 20 }).toHaveLength(1)
-    const sidecar = processesBelow(cluster.child.pid!).find(({ command }) =>
-      command.at(-1)!.endsWith('services/sidecar/main.ts'),
-    )!
-    process.kill(sidecar.pid, 'SIGKILL')
+    const view = await begun('waits')
+    process.kill(sidecarOf(cluster), 'SIGKILL')
     expect(await view('?wait=30s')).toMatchObject({
       outcome: 'failed',
       error: { type: 'redaction-unavailable' },

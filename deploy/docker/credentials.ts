@@ -7,7 +7,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSyn
 import { dirname } from 'node:path'
 import { loadCluster } from '#lib/cluster'
 import { type RedisUser, workerUser } from '#lib/queue'
-import { CLUSTER_FILE, redisConfig, USERS } from './layout.ts'
+import { CLUSTER_FILE, OPERATOR_STATE, redisConfig, USERS } from './layout.ts'
 
 const cluster = await loadCluster(CLUSTER_FILE)
 const agentTypes = Object.keys(cluster.agents)
@@ -54,13 +54,8 @@ give(
   0o644,
 )
 
-const apiKeys = [
-  {
-    hash: hashOf(once('/keys/producer/api-key', USERS.producer, apiKey)),
-    caller: 'local',
-    tenant: 'default',
-  },
-]
+const apiKeyOfOperators = once('/keys/producer/api-key', USERS.producer, apiKey)
+const apiKeys = [{ hash: hashOf(apiKeyOfOperators), caller: 'local', tenant: 'default' }]
 const workerKeys = agentTypes.map((agentType) => {
   const folder = `/keys/worker-${agentType}`
   const credential = once(`${folder}/sidecar-credential`, USERS.root, token)
@@ -71,7 +66,17 @@ const workerKeys = agentTypes.map((agentType) => {
 })
 give('/keys/producer/api-keys.json', USERS.producer, JSON.stringify([...apiKeys, ...workerKeys]))
 give('/keys/console/api-keys.json', USERS.console, JSON.stringify(apiKeys))
+own('/sockets/operator', USERS.sidecar, 0o700)
 own('/audit', USERS.sidecar, 0o700)
+
+give('/keys/operator/vault-root-token', USERS.sidecar, rootToken)
+give('/keys/operator/api-key', USERS.sidecar, apiKeyOfOperators)
+give(
+  '/keys/operator/operator',
+  USERS.sidecar,
+  once('/keys/sidecar/operator-credential', USERS.sidecar, token),
+)
+give('/keys/operator/up.json', USERS.sidecar, JSON.stringify(OPERATOR_STATE))
 
 console.log('credentials are in place')
 

@@ -7,6 +7,20 @@ export const CLUSTER_FILE = 'deploy/demo/threadbound.yaml'
 /** What services read in place of it: the same with the addresses of the containers. */
 export const RESOLVED_FILE = '/cluster/resolved.json'
 
+/** What `up` writes as up.json, for the container `operator`: where the commands find this cluster. */
+export const OPERATOR_STATE = {
+  producer: 'http://producer:8080',
+  apiKeyFile: '/app/.threadbound/api-key',
+  vault: 'http://vault:8200',
+  vaultTokenFile: '/app/.threadbound/vault-root-token',
+  clusterFile: RESOLVED_FILE,
+  auditFile: '/audit/audit.jsonl',
+  operator: {
+    socket: '/run/threadbound/operator/sidecar.sock',
+    credentialFile: '/app/.threadbound/operator',
+  },
+}
+
 /** Numeric users of the containers, as docker-compose.yml and the official images name them. */
 export const USERS = {
   root: 0,

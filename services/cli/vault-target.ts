@@ -5,6 +5,9 @@ import { type DesiredVault, planPolicies, VaultClient } from '#lib/vault'
 import { CommandError, UsageError } from './errors.ts'
 import { readKey, readState, type UpState } from './target.ts'
 
+/** The socket that a sidecar has for operators, and the file with what they present. */
+export type OperatorAccess = NonNullable<UpState['operator']>
+
 /** Options that say which Vault a command speaks to, and for which cluster. */
 export interface VaultOptions {
   data: string
@@ -24,18 +27,21 @@ export interface VaultTarget extends AsyncDisposable {
   desired: DesiredVault
   /** The running cluster whose Vault it is; undefined for a Vault outside. */
   up: UpState | undefined
+  /** Where a sidecar of the cluster takes an operator's word; undefined where none is named. */
+  operator: OperatorAccess | undefined
 }
 
 /**
  * The Vault of the cluster that `up` runs on the data directory; with `--cluster`, the one of VAULT_ADDR, as VAULT_TOKEN or
- * `--vault-token-file` says (VAULT_NAMESPACE and VAULT_CACERT count too). @throws CommandError, ClusterFileError
+ * `--vault-token-file` says (VAULT_NAMESPACE and VAULT_CACERT count too, and TB_OPERATOR_SOCKET with
+ * TB_OPERATOR_CREDENTIAL_FILE for the sidecar). @throws CommandError, ClusterFileError
  */
 export async function openVaultTarget(options: VaultOptions): Promise<VaultTarget> {
   const found = options.cluster === undefined ? ofRunning(options) : ofEnvironment(options, process.env)
   const cluster = await loadCluster(found.clusterFile)
   const needs = vaultNeeds(cluster)
   const client = await openClient(found)
-  const { address, token, up } = found
+  const { address, token, up, operator } = found
   const desired = planPolicies(needs)
   return {
     client,
@@ -45,6 +51,7 @@ export async function openVaultTarget(options: VaultOptions): Promise<VaultTarge
     needs,
     desired,
     up,
+    operator,
     [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
   }
 }
@@ -54,6 +61,7 @@ interface Found {
   token: string
   clusterFile: string
   up?: UpState
+  operator: OperatorAccess | undefined
   namespace?: string | undefined
   ca?: string | undefined
 }
@@ -66,7 +74,7 @@ function ofRunning({ data, vaultTokenFile }: VaultOptions): Found {
     throw new CommandError(
       `${data}/up.json says nothing of a Vault: give --cluster FILE with VAULT_ADDR and VAULT_TOKEN`,
     )
-  return { address, clusterFile, token: readKey(tokenFile), up }
+  return { address, clusterFile, token: readKey(tokenFile), up, operator: up.operator }
 }
 
 function ofEnvironment({ cluster, vaultTokenFile }: VaultOptions, env: NodeJS.ProcessEnv): Found {
@@ -77,7 +85,15 @@ function ofEnvironment({ cluster, vaultTokenFile }: VaultOptions, env: NodeJS.Pr
     throw new UsageError('--cluster needs VAULT_TOKEN or --vault-token-file, a token of an operator')
   const caFile = env['VAULT_CACERT']
   const ca = caFile ? readAuthority(caFile) : undefined
-  return { address, token, clusterFile: cluster!, namespace: env['VAULT_NAMESPACE'] || undefined, ca }
+  const namespace = env['VAULT_NAMESPACE'] || undefined
+  return { address, token, clusterFile: cluster!, namespace, ca, operator: operatorOf(env) }
+}
+
+function operatorOf(env: NodeJS.ProcessEnv): OperatorAccess | undefined {
+  const [socket, credentialFile] = [env['TB_OPERATOR_SOCKET'], env['TB_OPERATOR_CREDENTIAL_FILE']]
+  if (!socket !== !credentialFile)
+    throw new UsageError('TB_OPERATOR_SOCKET and TB_OPERATOR_CREDENTIAL_FILE: expected both or neither')
+  return socket && credentialFile ? { socket, credentialFile } : undefined
 }
 
 async function openClient({ address, namespace, ca }: Found): Promise<VaultClient> {

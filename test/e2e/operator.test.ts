@@ -67,6 +67,27 @@ describe('an operator beside a running cluster', () => {
     for (const value of VALUES) expect(auditLog()).not.toContain(value)
   })
 
+  test('speaks to the same sidecar without its data directory, when the environment names its socket', async () => {
+    const outside = (env: NodeJS.ProcessEnv, ...args: string[]) =>
+      runCli([...args, '--name', 'mail-key', '--cluster', FILE], {
+        env: {
+          VAULT_ADDR: cluster.ready.vault,
+          VAULT_TOKEN: readFileSync(join(cluster.data, 'credentials/vault-root-token'), 'utf8'),
+          ...env,
+        },
+      })
+    const { operator } = JSON.parse(readFileSync(join(cluster.data, 'up.json'), 'utf8'))
+    const named = {
+      TB_OPERATOR_SOCKET: operator.socket,
+      TB_OPERATOR_CREDENTIAL_FILE: operator.credentialFile,
+    }
+    expect(await outside(named, 'secrets', 'refresh')).toMatchObject({ code: 0, stderr: '' })
+    expect(await outside(named, 'secrets', 'get', '--reveal')).toMatchObject({ stdout: `${VALUES[1]}\n` })
+    expect((await outside({}, 'secrets', 'refresh')).stderr).toContain('TB_OPERATOR_SOCKET')
+    const half = await outside({ TB_OPERATOR_SOCKET: operator.socket }, 'secrets', 'refresh')
+    expect(half).toMatchObject({ code: 2, stderr: expect.stringContaining('expected both or neither') })
+  })
+
   test('I8 what cannot be put on record is not revealed', async () => {
     const credential = join(cluster.data, 'credentials/operator')
     const before = readFileSync(credential, 'utf8')

@@ -61,9 +61,9 @@ async function statusOfAll(target: VaultTarget): Promise<SecretStatus[]> {
   ]
 }
 
-async function cacheOf({ up }: VaultTarget) {
-  if (!up?.operator) return undefined
-  return new SidecarOperator(up.operator).cache().catch(() => undefined)
+async function cacheOf({ operator }: VaultTarget) {
+  if (!operator) return undefined
+  return new SidecarOperator(operator).cache().catch(() => undefined)
 }
 
 async function runtimeOf(

@@ -77,11 +77,11 @@ export async function get(options: GetOptions): Promise<void> {
 export async function refresh(options: NamedOptions): Promise<void> {
   await using target = await openVaultTarget(options)
   const { name } = staticSecret(target.cluster, options.name)
-  if (!target.up?.operator)
+  if (!target.operator)
     throw new CommandError(
-      'refresh speaks to the sidecar of a running cluster: name its data directory with --data',
+      'refresh speaks to a sidecar: name the data directory of its cluster with --data, or its TB_OPERATOR_SOCKET',
     )
-  const readings = await new SidecarOperator(target.up.operator).refresh(name)
+  const readings = await new SidecarOperator(target.operator).refresh(name)
   const none = 'no agent type may use it, so nothing was kept'
   show(options, { name, readings }, readings.length > 0 ? readingLines(readings) : [none])
   if (readings.some(({ error }) => error !== undefined)) process.exitCode = 1

@@ -17,14 +17,14 @@ export interface Told {
  * Puts a change on record and has the sidecar take it up. Vault holds it already, so nothing here fails: what cannot be
  * done is said.
  */
-export async function tellSidecar({ up }: VaultTarget, act: Act): Promise<Told> {
-  if (!up?.operator)
+export async function tellSidecar({ operator }: VaultTarget, act: Act): Promise<Told> {
+  if (!operator)
     return {
       readings: null,
       recorded: false,
       warnings: [NO_SIDECAR, 'only the audit log of Vault has this on record'],
     }
-  const sidecar = new SidecarOperator(up.operator)
+  const sidecar = new SidecarOperator(operator)
   const warnings: string[] = []
   const failed = (what: string) => (error: unknown) => void warnings.push(`${what}: ${messageOf(error)}`)
   const recorded = await sidecar.record(act).then(() => true, failed('not in the audit log'))

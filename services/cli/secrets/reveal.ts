@@ -17,13 +17,13 @@ export interface Reveal {
  * Puts on record that a value is shown, before it is: in the cluster's audit log by its sidecar, which alone writes that
  * one; for a Vault outside in a log of one's own. @throws CommandError: then it must not be shown
  */
-export async function recordReveal({ up }: VaultTarget, { auditFile, ...act }: Reveal): Promise<void> {
+export async function recordReveal({ operator }: VaultTarget, { auditFile, ...act }: Reveal): Promise<void> {
   if (auditFile !== undefined) return recordInFile(auditFile, act)
-  if (!up?.operator)
+  if (!operator)
     throw new UsageError(
-      '--reveal needs --audit-file: no cluster runs here whose audit log would have it on record',
+      '--reveal needs --audit-file: no sidecar is named here whose audit log would have it on record',
     )
-  await new SidecarOperator(up.operator).record({ action: 'reveal', ...act }).catch((cause: unknown) => {
+  await new SidecarOperator(operator).record({ action: 'reveal', ...act }).catch((cause: unknown) => {
     throw new CommandError(`what cannot be put on record is not shown: ${messageOf(cause)}`, { cause })
   })
 }

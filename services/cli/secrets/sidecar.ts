@@ -4,7 +4,8 @@ import { json } from 'node:stream/consumers'
 import { messageOf } from '#lib/runtime'
 import * as z from 'zod'
 import { CommandError } from '../errors.ts'
-import { readKey, type UpState } from '../target.ts'
+import { readKey } from '../target.ts'
+import type { OperatorAccess } from '../vault-target.ts'
 
 const Refreshed = z.object({
   readings: z.array(
@@ -42,9 +43,9 @@ const TIMEOUT_MS = 15_000
 
 /** The sidecar of a running cluster, as an operator's command speaks to it. All methods throw CommandError. */
 export class SidecarOperator {
-  readonly #access: NonNullable<UpState['operator']>
+  readonly #access: OperatorAccess
 
-  constructor(access: NonNullable<UpState['operator']>) {
+  constructor(access: OperatorAccess) {
     this.#access = access
   }
 

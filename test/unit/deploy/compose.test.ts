@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parse as parseYaml } from 'yaml'
 import { parseCluster } from '#lib/cluster'
 import { redisAcl, redisUsers } from '#lib/queue'
-import { redisConfig, USERS } from '../../../deploy/docker/layout.ts'
+import { OPERATOR_STATE, redisConfig, USERS } from '../../../deploy/docker/layout.ts'
 
 interface Service {
   image?: string
@@ -36,7 +37,7 @@ const cluster = parseCluster(readFileSync('deploy/demo/threadbound.yaml', 'utf8'
 const OWN_KEYS: Record<string, string[]> = {
   producer: ['HOST', 'PORT', 'SIGNING_KEY_FILE', 'API_KEYS_FILE'],
   console: ['HOST', 'PORT', 'API_KEYS_FILE', 'TRACES_URL'],
-  sidecar: ['SOCKET_DIR', 'CREDENTIALS_DIR', 'PUBLIC_KEY_FILE', 'AUDIT_FILE', 'VAULT_ADDRESS', 'VAULT_ROLE_ID_FILE', 'VAULT_SECRET_ID_FILE'], // prettier-ignore
+  sidecar: ['SOCKET_DIR', 'CREDENTIALS_DIR', 'PUBLIC_KEY_FILE', 'AUDIT_FILE', 'OPERATOR_SOCKET', 'OPERATOR_CREDENTIAL_FILE', 'VAULT_ADDRESS', 'VAULT_ROLE_ID_FILE', 'VAULT_SECRET_ID_FILE'], // prettier-ignore
   worker: ['AGENT_TYPE', 'SIDECAR_SOCKET', 'SIDECAR_CREDENTIAL_FILE', 'PRODUCER_URL', 'API_KEY_FILE', 'PUBLIC_KEY_FILE', 'RUNTIME_DIR'], // prettier-ignore
 }
 const COMMON_KEYS = [
@@ -96,11 +97,11 @@ describe('docker-compose.yml', () => {
     expect(new Set(used)).toEqual(new Set(expected.map((user) => `${user} as ${user}`)))
   })
 
-  test('lets nobody but the sidecar and the job that fills it reach Vault (I5 least)', () => {
+  test('lets nobody but the sidecar, an operator and the job that fills it reach Vault (I5 least)', () => {
     const beside = services
       .filter(([, { networks = [] }]) => networks.includes('secrets'))
       .map(([name]) => name)
-    expect(beside).toEqual(['bootstrap', 'vault', 'postgres', 'models', 'sidecar'])
+    expect(beside).toEqual(['bootstrap', 'vault', 'postgres', 'models', 'sidecar', 'operator'])
   })
 
   test('shows each credential to its reader and to the jobs only (I5 least)', () => {
@@ -118,6 +119,16 @@ describe('docker-compose.yml', () => {
       expect(mountedBy(`socket-${type}`).toSorted()).toEqual(
         ['credentials', 'sidecar', `worker-${type}`].toSorted(),
       )
+  })
+
+  test('shows the sidecar’s socket for operators, and where everything is, to the operator only (I5 least)', () => {
+    expect(mountedBy('socket-operator')).toEqual(['credentials', 'sidecar', 'operator'])
+    const { socket, credentialFile } = OPERATOR_STATE.operator
+    expect(compose.services['sidecar']!.environment!['TB_OPERATOR_SOCKET']).toBe(socket)
+    const mounts = compose.services['operator']!.volumes!.map((mount) => mount.split(':')[1]!)
+    const { apiKeyFile, vaultTokenFile, clusterFile, auditFile } = OPERATOR_STATE
+    for (const file of [socket, credentialFile, apiKeyFile, vaultTokenFile, clusterFile, auditFile])
+      expect(mounts).toContain(dirname(file))
   })
 
   test('publishes ports on this machine only, and none of Redis, Vault or Postgres', () => {

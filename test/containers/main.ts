@@ -15,7 +15,13 @@ async function startServer(image: string) {
   const container = await new GenericContainer(image)
     .withNetworkMode('host')
     .withAddedCapabilities('IPC_LOCK')
-    .withCommand(['server', '-dev', `-dev-root-token-id=${rootToken}`, '-dev-listen-address=127.0.0.1:8321'])
+    .withCommand([
+      'server',
+      '-dev',
+      `-dev-root-token-id=${rootToken}`,
+      '-dev-listen-address=127.0.0.1:8321',
+      '-dev-no-store-token',
+    ])
     .withLogConsumer((stream) => stream.on('data', (chunk: Buffer) => (output += chunk.toString())))
     .withWaitStrategy(Wait.forLogMessage(/Unseal Key: /))
     .start()

@@ -128,6 +128,24 @@ describe('I5: a grant goes only to a worker of the type, for a live lock, a sign
     await context.closed()
   })
 
+  test('I8: every grant is on record, with who got it for what', async () => {
+    const { context, job } = await world.granted('writer')
+    const { jobId: requestId, attempt } = job
+    const facts = {
+      agentType: 'writer',
+      requestId,
+      attempt,
+      context: context.id,
+      tenant: 'acme',
+      caller: 'demo',
+    }
+    await expect
+      .poll(() => world.auditLines())
+      .toContainEqual(
+        expect.objectContaining({ action: 'grant', outcome: 'allowed', signed: true, ...facts }),
+      )
+  })
+
   test('every refusal is on record', async () => {
     const refused = await world.job('coder', { lock: false })
     const [context, worker] = await Promise.all([world.context('coder'), world.worker('coder')])

@@ -47,16 +47,14 @@ function auditLines(): { action: string; agentType: string; outlet?: string }[] 
   return lines.map((line) => JSON.parse(line))
 }
 
-const readsOf = (agentType: string) =>
-  auditLines().filter((line) => line.action === 'read' && line.agentType === agentType)
-
 /** Posts a request and waits until its agent has its secret. Gives what reads its record. */
 async function begun(agent: string) {
   const body = JSON.stringify({ agent, input: {} })
   const { id } = (await (await cluster.call('/v1/requests', { method: 'POST', body })).json()) as {
     id: string
   }
-  await expect.poll(() => readsOf(agent), { timeout: 10_000, interval: 20 }).toHaveLength(1)
+  const log = () => readFileSync(join(cluster.data, `logs/worker-${agent}.log`), 'utf8')
+  await expect.poll(log, { timeout: 10_000, interval: 20 }).toContain('holds it')
   return async (wait: string): Promise<any> => await (await cluster.call(`/v1/requests/${id}${wait}`)).json()
 }
 

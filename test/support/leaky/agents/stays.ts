@@ -5,6 +5,7 @@ import { defineAgent } from 'threadbound/agent'
 export default defineAgent({
   async run(_input, ctx) {
     const value = await ctx.secrets.get('plain')
+    ctx.log.info({}, 'holds it')
     for (;;) {
       ctx.log.info({}, `still ${value}`)
       console.log(value)

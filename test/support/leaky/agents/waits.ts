@@ -5,6 +5,7 @@ import { defineAgent } from 'threadbound/agent'
 export default defineAgent({
   async run(_input, ctx) {
     const value = await ctx.secrets.get('plain')
+    ctx.log.info({}, 'holds it')
     await delay(1500)
     ctx.log.info({}, `late ${value}`)
     return { value }

@@ -14,9 +14,16 @@ export interface AuditEvent {
   traceId?: string
   tenant?: string
   caller?: string
+  /** Who asked, as the kernel says it: `<host> uid <user> pid <process>`. */
+  source?: string
   /** The secret's name. */
   secret?: string
   generation?: number
+  /** The id under which Vault's own audit log has the request that this came from. */
+  vaultRequest?: string | undefined
+  /** Host and port that a secret is declared for, and the address behind it that was dialled. */
+  to?: string
+  dialled?: string
   /** Whatever else: plain values alone. */
   [field: string]: string | number | boolean | undefined
 }

@@ -11,6 +11,7 @@
 export { isPublic, judgedLookup, type Resolve } from './addresses.ts'
 export { AttemptBudget, type AttemptLimits } from './budget.ts'
 export { connectDatabase, type DatabaseAddress, relay } from './database-relay.ts'
+export { addressOf } from './dialled.ts'
 export {
   AttemptLimitError,
   BadBrokerRequestError,
@@ -24,7 +25,7 @@ export {
 } from './errors.ts'
 export { callModel, type ModelCall, streamModel } from './model.ts'
 export { bodyFrom, KEPT_BODY_BYTES, type OutgoingBody, REQUEST_BODY_BYTES } from './request-body.ts'
-export { type EgressRules, isSameOrigin, matchEgress, type Target } from './rules.ts'
+export { type EgressRules, hostOf, isSameOrigin, matchEgress, type Target } from './rules.ts'
 export {
   type CallLimits,
   type CarriedSecret,

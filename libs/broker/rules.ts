@@ -50,6 +50,12 @@ export function isSameOrigin(rules: EgressRules, address: string): boolean {
   return ADDRESS.exec(address)?.[1] === splitAddress(rules.baseUrl).origin
 }
 
+/** Host and port that the rules are for: `host:port`. */
+export function hostOf({ baseUrl }: EgressRules): string {
+  const { protocol, hostname, port } = new URL(baseUrl)
+  return `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`
+}
+
 interface Rule {
   method: string
   path: RegExp

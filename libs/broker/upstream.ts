@@ -4,6 +4,7 @@ import { Agent, type Dispatcher, errors } from 'undici'
 import { judgedLookup, type Resolve } from './addresses.ts'
 import type { AttemptBudget } from './budget.ts'
 import { Capped } from './capped.ts'
+import { type Dialled, tellingDialled } from './dialled.ts'
 import { AttemptLimitError, BodyTooLargeError, EgressRefusedError, UpstreamError } from './errors.ts'
 import { keyHeader, requestHeaders, responseHeaders } from './headers.ts'
 import { type OutgoingBody, REQUEST_BODY_BYTES } from './request-body.ts'
@@ -19,6 +20,8 @@ export interface CarriedSecret {
   reveal(): string
   /** Hears each time that the service sends the value back. */
   echoed?(): void
+  /** Hears which address the request with the value is sent to, right before it is. */
+  dialled?: Dialled
 }
 
 /** What masks the value in all that comes back. */
@@ -96,17 +99,12 @@ export class Upstream implements AsyncDisposable {
     const deadline = AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs)))
     const ended = AbortSignal.any([signal, deadline])
     const { networks = [] } = call.secret.egress
-    const answer = await this.#agentFor(networks)
-      .request({
-        ...target,
-        method: call.method,
-        headers: { ...requestHeaders(call.headers), ...lengthOf(call), [name]: header },
-        body,
-        signal: ended,
-      })
-      .catch((error: unknown) => {
-        throw signal.aborted ? signal.reason : failureOf(error)
-      })
+    const headers = { ...requestHeaders(call.headers), ...lengthOf(call), [name]: header }
+    const answer = await tellingDialled(call.secret.dialled, () =>
+      this.#agentFor(networks).request({ ...target, method: call.method, headers, body, signal: ended }),
+    ).catch((error: unknown) => {
+      throw signal.aborted ? signal.reason : failureOf(error)
+    })
     return receive(answer, { masker, budget, explain: () => (signal.aborted ? signal.reason : undefined) })
   }
 

@@ -35,6 +35,8 @@ export interface LeaseSetOptions {
 export interface Lease extends LeaseResult {
   /** Asked at + ttl - margin, epoch milliseconds, when it was leased. */
   readonly trustedUntil: number
+  /** By which Vault's own audit log knows the request that made the user. */
+  readonly requestId: string | undefined
 }
 
 /** A lease asked for: trusted for ever while it is under way, so that a second asker waits for the first. */
@@ -133,13 +135,14 @@ export class LeaseSet implements AsyncDisposable {
     const child = await this.#token()
     this.#refuseAfterEnd(secret)
     const askedAt = this.#clock.now()
-    const { username, password, ttlMs, leaseId } = await vault.dbCreds(child.token.reveal(), path)
+    const { username, password, ttlMs, leaseId, requestId } = await vault.dbCreds(child.token.reveal(), path)
     this.#granted++
     this.#refuseAfterEnd(secret)
     const database = Object.hasOwn(databases, secret) ? databases[secret]! : ''
     const trustedUntil = Math.min(askedAt + ttlMs - TRUST_MARGIN_MS, child.trustedUntil)
     void this.#renew(secret, child, { leaseId, ttlMs, trustedUntil })
-    return { name: secret, credentials: { user: username, password, database }, ttlMs, trustedUntil }
+    const credentials = { user: username, password, database }
+    return { name: secret, credentials, ttlMs, trustedUntil, requestId }
   }
 
   /** An attempt that outlives its lease keeps it; its token's end is the end of all. */

@@ -42,6 +42,8 @@ export interface SecretRead {
   generation: number
   /** True when Vault could not be asked and this is what it said last. */
   stale: boolean
+  /** Of Vault's answer that held it, which may have been given to an earlier reader. */
+  requestId: string | undefined
 }
 
 /** What is kept of a secret for an agent type. */
@@ -56,7 +58,7 @@ export interface CacheState {
 }
 
 type Entry = { refreshAt: number; freshUntil: number; staleUntil: number } & (
-  | { value: SecretValue }
+  | { value: SecretValue; requestId: string | undefined }
   | { error: Error }
 )
 
@@ -157,7 +159,8 @@ export class SecretReader implements AsyncDisposable {
     span.setAttributes({ [attribute.secretCached]: hit || stale, [attribute.secretStale]: stale })
     if ('error' in entry) throw entry.error
     span.setAttribute(attribute.secretGeneration, entry.value.generation)
-    return { value: entry.value, generation: entry.value.generation, stale }
+    const { value, requestId } = entry
+    return { value, generation: value.generation, stale, requestId }
   }
 
   #refreshAhead(entry: Entry, agentType: string, secret: string): void {
@@ -181,8 +184,8 @@ export class SecretReader implements AsyncDisposable {
   async #load(agentType: string, secret: string): Promise<Entry> {
     const askedAt = this.#clock.now()
     try {
-      const { data, version } = await this.#ask(agentType, secret)
-      return { ...this.#freshness(askedAt), value: valueOf(secret, data, version) }
+      const { data, version, requestId } = await this.#ask(agentType, secret)
+      return { ...this.#freshness(askedAt), value: valueOf(secret, data, version), requestId }
     } catch (error) {
       return this.#loadFailed(agentType, secret, error)
     }

@@ -61,15 +61,23 @@ export interface KvEntry {
   data: Record<string, unknown>
   /** From 1; our generation. */
   version: number
+  /** By which Vault's own audit log knows the request. */
+  requestId?: string | undefined
 }
+const requestId = z.string().optional()
 export const KvAnswer = z
   .object({
+    request_id: requestId,
     data: z.object({
       data: z.record(z.string(), z.unknown()),
       metadata: z.object({ version: z.number() }),
     }),
   })
-  .transform(({ data }): KvEntry => ({ data: data.data, version: data.metadata.version }))
+  .transform(({ request_id, data }): KvEntry => ({
+    data: data.data,
+    version: data.metadata.version,
+    requestId: request_id,
+  }))
 export const KvWriteAnswer = z
   .object({ data: z.object({ version: z.number() }) })
   .transform(({ data }) => data.version)
@@ -81,9 +89,12 @@ export interface DatabaseCredentials {
   leaseId: string
   ttlMs: number
   renewable: boolean
+  /** By which Vault's own audit log knows the request. */
+  requestId?: string | undefined
 }
 export const CredentialsAnswer = z
   .object({
+    request_id: requestId,
     lease_id: z.string(),
     lease_duration: secondsAsMs,
     renewable: z.boolean(),
@@ -95,6 +106,7 @@ export const CredentialsAnswer = z
     leaseId: reply.lease_id,
     ttlMs: reply.lease_duration,
     renewable: reply.renewable,
+    requestId: reply.request_id,
   }))
 
 /** A lease after its renewal. */

@@ -1,6 +1,12 @@
 import type { KeyObject } from 'node:crypto'
 import type { AuditLog } from '#lib/audit'
-import { BadBrokerRequestError, type CarriedSecret, EgressRefusedError, isSameOrigin } from '#lib/broker'
+import {
+  BadBrokerRequestError,
+  type CarriedSecret,
+  EgressRefusedError,
+  hostOf,
+  isSameOrigin,
+} from '#lib/broker'
 import { type Cluster, type Connect, modelRoute, type Secret, secretKind, usableSecrets } from '#lib/cluster'
 import type { Log } from '#lib/runtime'
 import type { Lease, SecretRead, SecretReader } from '#lib/secrets'
@@ -20,6 +26,17 @@ export interface AccessOptions {
 
 /** What is done with a secret, as the audit log names it. */
 type Action = 'model' | 'egress' | 'read' | 'lease' | 'relay'
+
+/** One use, as it is put on record. */
+interface Use {
+  action: Action
+  secret: string
+  generation?: number
+  stale?: boolean
+  vaultRequest?: string | undefined
+  value?: string
+  to?: string
+}
 
 /** A secret with an egress rule, and its value. */
 export interface BrokeredSecret {
@@ -100,11 +117,13 @@ export class Access {
     return read
   }
 
-  /** A database user for this attempt. The lease is on record before Vault is asked. */
+  /** A database user for this attempt. The lease is on record before Vault is asked, and what Vault made of it after. */
   async lease(attempt: LiveAttempt, name: string): Promise<Lease> {
     this.#database(attempt, name)
     await this.#record(attempt, { action: 'lease', secret: name })
     const lease = await attempt.leases.lease(name)
+    const made = { secret: name, user: lease.credentials.user, vaultRequest: lease.requestId }
+    void this.#options.audit.note({ ...attempt.facts(), action: 'leased', outcome: 'allowed', ...made })
     await this.#hand(attempt, { name, value: lease.credentials.password })
     attempt.leased.add(name)
     return lease
@@ -114,8 +133,15 @@ export class Access {
   async relayTo(attempt: LiveAttempt, name: string): Promise<Connect> {
     const connect = this.#database(attempt, name)
     if (!attempt.leased.has(name)) throw new NoLeaseError(name)
-    await this.#record(attempt, { action: 'relay', secret: name })
+    await this.#record(attempt, { action: 'relay', secret: name, to: databaseOf(connect) })
     return connect
+  }
+
+  /** Notes which address a secret's use went to: each one once. */
+  dialled(attempt: LiveAttempt, secret: string, address: string): void {
+    if (!attempt.dialled(`${secret} ${address}`)) return
+    const facts = { ...attempt.facts(), action: 'dialled', outcome: 'allowed' } as const
+    void this.#options.audit.note({ ...facts, secret, dialled: address })
   }
 
   /** Notes a refusal; after the twentieth of an attempt they are only counted. */
@@ -129,11 +155,12 @@ export class Access {
   /** A brokered secret as the broker carries it; a service that sends it back is noted. */
   carried(attempt: LiveAttempt, { name, egress, read }: BrokeredSecret): CarriedSecret {
     const echoed = () => this.#options.redactions.echoed(attempt, name)
-    return { egress, reveal: () => read.value.reveal(), echoed }
+    const dialled = (address: string) => this.dialled(attempt, name, address)
+    return { egress, reveal: () => read.value.reveal(), echoed, dialled }
   }
 
   async #brokered(attempt: LiveAttempt, secret: BrokeredSecret, action: 'model' | 'egress') {
-    await this.#record(attempt, { action, ...this.#facts(secret.read) })
+    await this.#record(attempt, { action, to: hostOf(secret.egress), ...this.#facts(secret.read) })
     attempt.redactor?.add(secret.name, secret.read.value.reveal())
     return secret
   }
@@ -172,14 +199,11 @@ export class Access {
     return usableSecrets(cluster, attempt.agentType.name).map((name) => cluster.secrets[name]!)
   }
 
-  #facts({ value, generation, stale }: SecretRead) {
-    return { secret: value.name, generation, stale, value: value.mark(this.#options.auditKey) }
+  #facts({ value, generation, stale, requestId: vaultRequest }: SecretRead) {
+    return { secret: value.name, generation, stale, vaultRequest, value: value.mark(this.#options.auditKey) }
   }
 
-  async #record(
-    attempt: LiveAttempt,
-    what: { action: Action; secret: string; generation?: number; stale?: boolean; value?: string },
-  ): Promise<void> {
+  async #record(attempt: LiveAttempt, what: Use): Promise<void> {
     attempt.budget.access()
     await this.#options.audit.record({ ...attempt.facts(), outcome: 'allowed', ...what })
     attempt.signal.throwIfAborted()
@@ -187,3 +211,6 @@ export class Access {
     this.#options.log.info({ ...attempt.facts(), ...logged }, 'secret used')
   }
 }
+
+/** Where a database is declared to be. */
+const databaseOf = ({ host, port, socket }: Connect) => (socket ? `${socket}:${port}` : `${host}:${port}`)

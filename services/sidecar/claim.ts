@@ -15,6 +15,7 @@ import { LockNotHeldError, TooManyGrantsError } from './errors.ts'
 import { parseBody } from './exchange.ts'
 import { failureOf } from './failure.ts'
 import { LiveAttempt } from './live-attempt.ts'
+import { sourceOf } from './source.ts'
 
 const GrantBody = z.strictObject({
   context: z.string().min(1).max(100),
@@ -99,6 +100,7 @@ export class Claims {
       caller: job.caller,
       traceparent: request.traceparent,
       lockToken: request.lockToken,
+      source: sourceOf(worker.connection),
       deadline: clock.now() + Math.min(request.timeoutMs, type.timeoutMs),
       redaction: request.redaction ?? '',
     })
@@ -139,7 +141,7 @@ export class Claims {
     })
   }
 
-  #note(request: GrantRequest, { agentType }: ClaimingWorker, reason: string): void {
+  #note(request: GrantRequest, { agentType, connection }: ClaimingWorker, reason: string): void {
     const { audit, log } = this.#options
     const { context, jobId, attempt, traceparent } = request
     const traceId = trace.getSpanContext(contextOf(traceparent))?.traceId
@@ -153,6 +155,7 @@ export class Claims {
       requestId: jobId,
       attempt,
       reason,
+      source: sourceOf(connection),
       ...(traceId && { traceId }),
     })
   }

@@ -15,13 +15,15 @@ export interface AttemptClaim extends GrantClaim {
   traceparent: string
   /** What its job is locked with: a sign of life. */
   lockToken: string
+  /** Where the worker is that asked for the grant. */
+  source: string
   /** Epoch milliseconds: the attempt's time is over then. */
   deadline: number
   /** What its worker calls its connection for redaction; empty: it has none. */
   redaction: string
 }
 
-/** Denials of one attempt that are written to the audit log; more are only counted. The same for redactions. */
+/** Denials of one attempt that are written to the audit log; more are only counted. The same for redactions and addresses. */
 const DENIALS_WRITTEN = 20
 /** An answer must be back in the context before its time is over: this part of what is left, at most a second. */
 const RESERVE = 0.1
@@ -40,6 +42,7 @@ export class LiveAttempt {
   handing: Promise<void> | undefined
   readonly #end = new AbortController()
   readonly #redacted = new Set<string>()
+  readonly #dialled = new Set<string>()
   #denials = 0
 
   constructor(grant: Grant<AttemptClaim>, agentType: Cluster['agents'][string], leases: LeaseSet) {
@@ -70,9 +73,12 @@ export class LiveAttempt {
 
   /** Notes that a secret was found in what the attempt says; true when that should be written. */
   redacted(what: string): boolean {
-    if (this.#redacted.has(what) || this.#redacted.size >= DENIALS_WRITTEN) return false
-    this.#redacted.add(what)
-    return true
+    return isNew(this.#redacted, what)
+  }
+
+  /** Notes that an address was dialled for a secret; true when that should be written. */
+  dialled(what: string): boolean {
+    return isNew(this.#dialled, what)
   }
 
   /** A text that the attempt chose and we write down. */
@@ -95,7 +101,7 @@ export class LiveAttempt {
 
   /** Who asked, as the audit log says it. */
   facts(): Partial<AuditEvent> {
-    const { agentType, jobId, attempt, contextId, tenant, caller, traceparent } = this.grant
+    const { agentType, jobId, attempt, contextId, tenant, caller, source, traceparent } = this.grant
     const traceId = traceIdOf(contextOf(traceparent))
     return {
       agentType,
@@ -104,9 +110,17 @@ export class LiveAttempt {
       context: contextId,
       tenant,
       caller,
+      source,
       ...(traceId && { traceId }),
     }
   }
+}
+
+/** True for what was not seen yet, up to as many as are written. */
+function isNew(seen: Set<string>, what: string): boolean {
+  if (seen.has(what) || seen.size >= DENIALS_WRITTEN) return false
+  seen.add(what)
+  return true
 }
 
 const traceIdOf = (context: Context) => trace.getSpanContext(context)?.traceId

@@ -1,7 +1,7 @@
 import { AuditLog } from '#lib/audit'
 import { loadCluster } from '#lib/cluster'
 import { openAlerts, openRedis, readPublicKey, serviceKeys } from '#lib/queue'
-import { announceReady, createLog, loadConfig, onDispose, untilSignal } from '#lib/runtime'
+import { announceReady, createLog, loadConfig, onDispose, quietExperiments, untilSignal } from '#lib/runtime'
 import { SecretReader } from '#lib/secrets'
 import { openTelemetry } from '#lib/telemetry'
 import { VaultClient, vaultNames } from '#lib/vault'
@@ -13,6 +13,7 @@ import { openOperatorSocket } from './operator-socket.ts'
 import { Sidecar } from './sidecar.ts'
 import { vaultOptions } from './vault-options.ts'
 
+quietExperiments()
 const config = loadConfig(Config, process.env)
 const log = createLog('sidecar')
 const cluster = await loadCluster(config.clusterFile)

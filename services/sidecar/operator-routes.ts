@@ -6,6 +6,7 @@ import * as z from 'zod'
 import { NoRouteError } from './errors.ts'
 import { parseBody, readJson } from './exchange.ts'
 import { failureOf } from './failure.ts'
+import { sourceOf } from './source.ts'
 
 const Name = z.string().max(100)
 const Operator = z.string().max(100)
@@ -14,6 +15,7 @@ const Act = z.strictObject({
   action: z.enum(['reveal', 'create', 'delete']),
   secret: Name,
   generation: z.int().nonnegative(),
+  vaultRequest: z.string().max(100).exactOptional(),
   operator: Operator,
 })
 
@@ -46,8 +48,9 @@ export class OperatorRoutes {
     const { method = '', url = '' } = request
     if (method === 'GET' && url === '/v1/cache') return this.#cache()
     if (method !== 'POST') throw new NoRouteError(method, url)
-    if (url === '/v1/refresh') return this.#refresh(parseBody(Refresh, await readJson(request)))
-    if (url === '/v1/acts') return this.#record(parseBody(Act, await readJson(request)))
+    const source = sourceOf(request.socket)
+    if (url === '/v1/refresh') return this.#refresh(parseBody(Refresh, await readJson(request)), source)
+    if (url === '/v1/acts') return this.#record(parseBody(Act, await readJson(request)), source)
     throw new NoRouteError(method, url)
   }
 
@@ -57,9 +60,12 @@ export class OperatorRoutes {
   }
 
   /** Reads for each agent type that may use the secret: what it finds is what their next attempts find. */
-  async #refresh({ secret, operator }: z.infer<typeof Refresh>): Promise<{ readings: Reading[] }> {
+  async #refresh(
+    { secret, operator }: z.infer<typeof Refresh>,
+    source: string,
+  ): Promise<{ readings: Reading[] }> {
     const { cluster, reader, audit } = this.#options
-    await audit.record({ action: 'refresh', outcome: 'allowed', secret, operator })
+    await audit.record({ action: 'refresh', outcome: 'allowed', secret, operator, source })
     reader.forget(secret)
     const declared = Object.hasOwn(cluster.secrets, secret) ? cluster.secrets[secret] : undefined
     if (!declared || secretKind(declared) !== 'static') return { readings: [] }
@@ -75,8 +81,8 @@ export class OperatorRoutes {
     }
   }
 
-  async #record(act: z.infer<typeof Act>): Promise<object> {
-    await this.#options.audit.record({ ...act, outcome: 'allowed' })
+  async #record(act: z.infer<typeof Act>, source: string): Promise<object> {
+    await this.#options.audit.record({ ...act, outcome: 'allowed', source })
     return { recorded: true }
   }
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { BadBrokerRequestError, connectDatabase, relay } from '#lib/broker'
+import { addressOf, BadBrokerRequestError, connectDatabase, relay } from '#lib/broker'
 import type { Access } from './access.ts'
 import { errorBody, retryAfter } from './exchange.ts'
 import { failureOf } from './failure.ts'
@@ -21,7 +21,9 @@ export async function openRelay(
   const free = attempt.budget.connect()
   try {
     attempt.budget.call()
-    const far = await connectDatabase(await access.relayTo(attempt, name), attempt.signal)
+    const to = await access.relayTo(attempt, name)
+    const far = await connectDatabase(to, attempt.signal)
+    access.dialled(attempt, name, to.socket ?? addressOf(far))
     return async (near, head) => {
       near.write('HTTP/1.1 200 Connection Established\r\n\r\n')
       if (head.length > 0) near.unshift(head)

@@ -25,7 +25,7 @@ describe('a model through the sidecar', () => {
     })
     expect((await end()).json).toEqual({ revokedLeases: 0 })
     const lines = (await world.auditLines()).filter((line) => line.requestId === job.jobId)
-    expect(lines.map(({ action }) => action)).toEqual(['grant', 'model', 'revoke'])
+    expect(lines.map(({ action }) => action)).toEqual(['grant', 'model', 'dialled', 'revoke'])
     expect(lines[1]).toMatchObject({
       secret: 'openai-api-key',
       generation: 1,

@@ -4,7 +4,7 @@ import { factsOf } from '../doctor/facts.ts'
 import { Host } from '../doctor/host.ts'
 import { measure } from '../doctor/measure.ts'
 import { diagnosisText, isReady, record } from '../doctor/report.ts'
-import { quietExperiments } from '../quiet.ts'
+import { quietExperiments } from '#lib/runtime'
 import { jsonText } from '../terminal.ts'
 
 /** Shows what this machine gives. Exits 1 when the default level is not among it. */

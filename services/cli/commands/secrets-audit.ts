@@ -73,6 +73,9 @@ const HEADER = [
   'request',
   'attempt',
   'by, why',
+  'from',
+  'to',
+  'Vault request',
   'trace',
 ]
 
@@ -84,6 +87,9 @@ function eventsText(events: WrittenEvent[]): string {
       textOf(event[field]),
     ),
     [event['operator'], event['what'], event['reason']].filter(Boolean).join(', ') || undefined,
+    textOf(event['source']),
+    textOf(event['dialled'] ?? event['to']),
+    textOf(event['vaultRequest']),
     textOf(event['traceId']),
   ])
   return table(HEADER, rows, { figures: ['generation', 'attempt'], width: terminalWidth() })

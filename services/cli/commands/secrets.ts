@@ -64,7 +64,8 @@ export async function get(options: GetOptions): Promise<void> {
   const value = String(entry.data['value'])
   const generation = entry.version
   if (options.reveal) {
-    await recordReveal(target, { secret: name, generation, auditFile: options.auditFile })
+    const vaultRequest = entry.requestId
+    await recordReveal(target, { secret: name, generation, vaultRequest, auditFile: options.auditFile })
     return void process.stdout.write(
       options.json ? `${jsonText({ name, generation, value })}\n` : `${value}\n`,
     )

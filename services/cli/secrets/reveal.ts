@@ -9,6 +9,8 @@ import { operatorName, SidecarOperator } from './sidecar.ts'
 export interface Reveal {
   secret: string
   generation: number
+  /** Of the answer of Vault's that holds the value. */
+  vaultRequest?: string | undefined
   /** Where it is put on record when no cluster runs that has an audit log. */
   auditFile?: string | undefined
 }

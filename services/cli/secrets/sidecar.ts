@@ -36,6 +36,8 @@ export interface Act {
   action: 'reveal' | 'create' | 'delete'
   secret: string
   generation: number
+  /** Of the answer of Vault's that the command has acted upon. */
+  vaultRequest?: string | undefined
 }
 
 /** Long enough for a Vault that is slow, short enough for someone who waits. */

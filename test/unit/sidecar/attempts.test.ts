@@ -23,6 +23,7 @@ function setup({ revoked = Promise.resolve(2), noted = Promise.resolve() } = {})
     attempt: 1,
     tenant: 't',
     caller: 'x',
+    source: 'host uid 1 pid 2',
     traceparent: '',
     lockToken: 'l',
     deadline: 1000,

@@ -34,9 +34,9 @@ export async function verifyAudit(
     verdict.lines++
     verdict.head = hashOf(line)
   }
-  const missing = noted.find(({ seq }) => seq > verdict.lines)
-  if (!missing) return verdict
-  const why = `it is missing: ${missing.place} has noted ${missing.seq} lines`
+  const ahead = noted.filter(({ seq }) => seq > verdict.lines)
+  if (ahead.length === 0) return verdict
+  const why = `it is missing: ${ahead.map(({ place, seq }) => `${place} has noted ${seq} lines`).join(', ')}`
   return { ...verdict, ok: false, broken: { line: verdict.lines + 1, why } }
 }
 

@@ -34,7 +34,7 @@ export function redisAcl({ scope, agentTypes, password }: RedisAclOptions): stri
     ['enqueue', [...ENQUEUE, ...keysOf(open.map(({ name }) => queueOf(scope, name).prefix))]],
     ['producer', [...READ_AND_WRITE, ...queues(all)]],
     ['sidecar', [...LOOK_AND_TELL, ...locks, ...alerts, `~${serviceKeys(scope, 'sidecar').key('tb:*')}`]],
-    ['console', [...READ, ...keysOf(all)]],
+    ['console', [...READ, ...keysOf(all), `~${serviceKeys(scope, 'sidecar').key('tb:*')}`]],
     ...agentTypes.map(({ name }): [RedisUser, string[]] => [
       workerUser(name),
       [...READ_AND_WRITE, ...queues([queueOf(scope, name).prefix])],

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import * as z from 'zod'
 import { ThreadboundClient } from '#lib/client'
-import { messageOf } from '#lib/runtime'
+import { messageOf, RedisConfig } from '#lib/runtime'
 import { CommandError, UsageError } from './errors.ts'
 
 /** Options that say which cluster a command speaks to. */
@@ -28,6 +28,7 @@ const UpState = z.object({
   vaultTokenFile: z.string().optional(),
   clusterFile: z.string().optional(),
   auditFile: z.string().optional(),
+  auditRedis: RedisConfig.optional(),
   operator: z.object({ socket: z.string(), credentialFile: z.string() }).optional(),
 })
 export type UpState = z.infer<typeof UpState>

@@ -56,6 +56,8 @@ describe('an operator beside a running cluster', () => {
     expect(events).toContainEqual(
       expect.objectContaining({
         action: 'reveal',
+        source: expect.stringMatching(/ uid \d+ pid \d+$/) as string,
+        vaultRequest: expect.any(String) as string,
         secret: 'mail-key',
         generation: 2,
         operator: expect.any(String) as string,
@@ -63,7 +65,7 @@ describe('an operator beside a running cluster', () => {
     )
     const actions = (events as { action: string }[]).map(({ action }) => action)
     expect(actions).toEqual(expect.arrayContaining(['create', 'refresh', 'read', 'reveal']))
-    expect(verdict).toMatchObject({ ok: true })
+    expect(verdict).toMatchObject({ ok: true, noted: [{ place: 'Vault' }, { place: 'Redis' }], silent: [] })
     for (const value of VALUES) expect(auditLog()).not.toContain(value)
   })
 

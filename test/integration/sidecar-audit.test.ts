@@ -126,8 +126,9 @@ describe('I8: a line says where the use came from, where it went, and under whic
 function post(socketPath: string, path: string, body: object): Promise<unknown> {
   const headers = { authorization: 'Bearer credential-of-the-operator' }
   return new Promise((resolve, reject) => {
-    const sent = request({ socketPath, method: 'POST', path, headers }, (answer) =>
-      json(answer).then(resolve, reject),
+    const sent = request(
+      { socketPath, method: 'POST', path, headers },
+      (answer) => void json(answer).then(resolve, reject),
     )
     sent.once('error', reject).end(JSON.stringify(body))
   })

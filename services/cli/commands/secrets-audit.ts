@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { type AuditVerdict, type NotedElsewhere, readAudit, verifyAudit, type WrittenEvent } from '#lib/audit'
-import { messageOf, parseDurationMs } from '#lib/runtime'
-import * as z from 'zod'
+import { type AuditVerdict, readAudit, verifyAudit, type WrittenEvent } from '#lib/audit'
+import { parseDurationMs } from '#lib/runtime'
 import { CommandError, UsageError } from '../errors.ts'
+import { type NotedHeads, notedHeads } from '../secrets/noted-heads.ts'
 import { jsonText, table, terminalWidth } from '../terminal.ts'
-import { openVaultTarget, type VaultOptions } from '../vault-target.ts'
+import type { VaultOptions } from '../vault-target.ts'
 
 /** Options of `secrets audit`, as typed. */
 export interface AuditOptions extends VaultOptions {
@@ -27,7 +27,7 @@ export async function audit(options: AuditOptions): Promise<void> {
   const filter = { since: Date.now() - periodMs, secret, agentType, traceId }
   const events: WrittenEvent[] = []
   for await (const event of readAudit(file, filter)) events.push(event)
-  const verdict = options.verify ? await verifyAudit(file, await notedInVault(options)) : undefined
+  const verdict = options.verify ? await verify(file, options) : undefined
   if (options.json) process.stdout.write(`${jsonText({ file, events, ...(verdict && { verdict }) })}\n`)
   else
     process.stdout.write(`${[eventsText(events), ...(verdict ? [verdictText(verdict)] : [])].join('\n')}\n`)
@@ -43,25 +43,19 @@ function logOf({ auditFile, data }: AuditOptions): string {
   )
 }
 
-/**
- * How far the log went when the sidecar noted it in Vault, at most some seconds ago; read before the file is, so that
- * the file can only be longer. Where there is no Vault to ask, a cut end is not seen, and that is said.
- */
-async function notedInVault(options: AuditOptions): Promise<NotedElsewhere[]> {
-  try {
-    if (options.auditFile !== undefined && options.cluster === undefined)
-      throw new CommandError('it is no log of a cluster (--cluster FILE says that it is)')
-    await using target = await openVaultTarget(options)
-    const { client, token, desired } = target
-    const entry = await client.kvRead(token, desired.names.auditHead('sidecar'))
-    return [{ place: 'Vault', ...Head.parse(entry.data) }]
-  } catch (error) {
-    process.stderr.write(`warning: a cut end would not be seen: ${messageOf(error)}\n`)
-    return []
-  }
-}
+type Verdict = AuditVerdict & NotedHeads
 
-const Head = z.object({ seq: z.number(), hash: z.string() })
+/**
+ * Follows the chain, and compares it with how far the log went when the sidecar noted that elsewhere, at most some seconds
+ * ago. Those are read before the file is, so that the file can only be longer.
+ */
+async function verify(file: string, options: AuditOptions): Promise<Verdict> {
+  const heads = await notedHeads(options)
+  for (const { place, why } of heads.silent)
+    process.stderr.write(`warning: not compared with ${place}: ${why}\n`)
+  if (heads.noted.length === 0) process.stderr.write('warning: a cut end would not be seen\n')
+  return { ...(await verifyAudit(file, heads.noted)), ...heads }
+}
 
 const HEADER = [
   'time',
@@ -95,8 +89,9 @@ function eventsText(events: WrittenEvent[]): string {
   return table(HEADER, rows, { figures: ['generation', 'attempt'], width: terminalWidth() })
 }
 
-function verdictText({ ok, lines, head }: AuditVerdict): string {
-  return `\nchain ${ok ? 'unbroken' : 'BROKEN'}: ${lines} lines, head ${head}`
+function verdictText({ ok, lines, head, noted }: Verdict): string {
+  const compared = noted.map(({ place, seq }) => `, compared with line ${seq} in ${place}`).join('')
+  return `\nchain ${ok ? 'unbroken' : 'BROKEN'}: ${lines} lines, head ${head}${compared}`
 }
 
 const textOf = (value: string | number | boolean | undefined) =>

@@ -35,6 +35,7 @@ export async function startCluster(stage: Stage): Promise<{ state: UpState; redi
     vaultTokenFile: vault.rootTokenFile,
     clusterFile,
     auditFile: join(directories.data, 'audit.log'),
+    auditRedis: ground.redis('console'),
     operator: operatorAccess(stage),
     redis: ground.redis('enqueue'),
     traces: ground.tracesUrl ?? ground.telemetry.endpoint,

@@ -22,6 +22,8 @@ export interface UpState extends Omit<ReadyLine, 'ready'> {
   /** The cluster as it runs, with the stand-ins' addresses. */
   clusterFile: string
   auditFile: string
+  /** Redis as who may read how far that log went. */
+  auditRedis: ReadyLine['redis']
   /** Where the sidecar listens for commands, and what they present. */
   operator: { socket: string; credentialFile: string }
 }

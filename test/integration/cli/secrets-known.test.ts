@@ -2,6 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { AuditLog } from '#lib/audit'
+import { type NotedHead, noteHead, openRedis, serviceKeys } from '#lib/queue'
+import { startRedis } from '../../support/queue-redis.ts'
 import { openOperatorWorld, type OperatorWorld } from '../../support/vault-operator.ts'
 
 const VALUE = 'sk-canary-0123456789-abcdefghijklmnopq'
@@ -12,6 +14,13 @@ async function setup(): Promise<OperatorWorld> {
   expect(await world.run('policies', 'apply')).toMatchObject({ code: 0 })
   return world
 }
+
+/** The hash of a log's first line, as the second has it. */
+const firstOf = (file: string): string => JSON.parse(readFileSync(file, 'utf8').split('\n')[1]!).prev
+
+/** Leaves two lines of a log. */
+const cut = (file: string) =>
+  writeFileSync(file, readFileSync(file, 'utf8').split('\n').slice(0, 2).join('\n').concat('\n'))
 
 const jsonOf = ({ stdout }: { stdout: string }): any => JSON.parse(stdout)
 
@@ -126,7 +135,23 @@ describe('secrets audit', () => {
     const audit = ['secrets', 'audit', '--data', world.folder, '--json']
     return {
       file,
+      env: world.env,
       run: (...args: string[]) => world.run(...audit, ...args),
+      /** A Redis that the command is told of, and how to note a head in it. */
+      withRedis: async () => {
+        const redis = await startRedis()
+        const { socket: TB_REDIS_SOCKET, passwordFile: TB_REDIS_PASSWORD_FILE } = redis.config
+        Object.assign(world.env, { TB_REDIS_SOCKET, TB_REDIS_PASSWORD_FILE })
+        return {
+          redis,
+          note: async (head: NotedHead) => {
+            const connection = await openRedis(redis.config, 'reader')
+            await noteHead(connection, serviceKeys({ cluster: 'shop', environment: 'dev' }, 'sidecar'), head)
+            connection.disconnect()
+          },
+          [Symbol.asyncDispose]: () => redis[Symbol.asyncDispose](),
+        }
+      },
       note: async (head: object) => {
         await world.root('POST', 'sys/mounts/kv', { type: 'kv', options: { version: '2' } })
         await world.root('POST', 'kv/data/tb/shop/dev--audit/sidecar', { data: head })
@@ -164,18 +189,54 @@ describe('secrets audit', () => {
     expect(broken.stderr).toContain('line 3: it does not follow the line before it')
   })
 
-  test('--verify fails for a cut end by what Vault has noted, and says when nothing is noted there', async () => {
-    await using world = await logged()
-    expect((await world.run('--verify')).stderr).toContain('a cut end would not be seen')
-    const whole = readFileSync(world.file, 'utf8')
-    const hash = jsonOf(await world.run('--verify')).verdict.head as string
-    await world.note({ seq: 3, hash })
-    expect(await world.run('--verify')).toMatchObject({ code: 0, stderr: '' })
-    writeFileSync(world.file, whole.split('\n').slice(0, 2).join('\n').concat('\n'))
-    const cut = await world.run('--verify')
-    expect(cut).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('Vault has noted 3 lines') as string,
+  describe('--verify compares the end of the log with what the sidecar has noted', () => {
+    test('in Vault and in Redis: says with which, and fails when either knows of more', async () => {
+      await using world = await logged()
+      await using noted = await world.withRedis()
+      const hash = jsonOf(await world.run('--verify')).verdict.head as string
+      await world.note({ seq: 2, hash: 'of another log' })
+      await noted.note({ seq: 3, hash })
+      expect((await world.run('--verify')).stderr).toContain('not the line that Vault has noted')
+      await world.note({ seq: 3, hash })
+      const whole = await world.run('--verify')
+      expect(whole).toMatchObject({ code: 0, stderr: '' })
+      expect(jsonOf(whole).verdict.noted).toMatchObject([{ place: 'Vault', seq: 3 }, { place: 'Redis' }])
+      cut(world.file)
+      expect((await world.run('--verify')).stderr).toContain(
+        'Vault has noted 3 lines, Redis has noted 3 lines',
+      )
+      await world.note({ seq: 1, hash: firstOf(world.file) })
+      expect(await world.run('--verify')).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('it is missing: Redis has noted 3 lines') as string,
+      })
+    })
+
+    test('names each place that cannot be asked, and still fails by the other', async () => {
+      await using world = await logged()
+      await using noted = await world.withRedis()
+      const nothing = await world.run('--verify')
+      expect(nothing).toMatchObject({
+        code: 0,
+        stderr: expect.stringContaining('a cut end would not be seen'),
+      })
+      expect(jsonOf(nothing).verdict.silent).toEqual([
+        { place: 'Vault', why: 'nothing is noted there' },
+        { place: 'Redis', why: 'nothing is noted there' },
+      ])
+      const hash = jsonOf(nothing).verdict.head as string
+      await world.note({ seq: 3, hash })
+      await noted.redis.kill()
+      cut(world.file)
+      const withoutRedis = await world.run('--verify')
+      expect(withoutRedis).toMatchObject({ code: 1, stderr: expect.stringContaining('compared with Redis') })
+      expect(withoutRedis.stderr).toContain('Vault has noted 3 lines')
+      await noted.redis.start()
+      await noted.note({ seq: 3, hash })
+      world.env['VAULT_ADDR'] = 'http://127.0.0.1:1'
+      const withoutVault = await world.run('--verify')
+      expect(withoutVault).toMatchObject({ code: 1, stderr: expect.stringContaining('compared with Vault') })
+      expect(withoutVault.stderr).toContain('Redis has noted 3 lines')
     })
   })
 

@@ -104,6 +104,8 @@ describe('G8 one Redis user for each service', () => {
     await noteHead(as('sidecar'), keys, { seq: 7, hash: 'a' })
     await noteHead(as('sidecar'), keys, { seq: 8, hash: 'b' })
     expect(await readHead(as('sidecar'), keys)).toEqual({ seq: 8, hash: 'b' })
+    expect(await readHead(as('console'), keys)).toEqual({ seq: 8, hash: 'b' })
+    await expect(noteHead(as('console'), keys, { seq: 9, hash: 'c' })).rejects.toThrow(REFUSED)
     await expect(noteHead(as('worker-open'), keys, { seq: 9, hash: 'c' })).rejects.toThrow(REFUSED)
     await admin.set(lockKey(open, 'open.1'), 'token')
     expect(await isLockHeld(as('sidecar'), open, { jobId: 'open.1', lockToken: 'token' })).toBe(true)

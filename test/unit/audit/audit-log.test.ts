@@ -144,6 +144,9 @@ describe('I8 on record: the audit log', () => {
       ok: false,
       broken: { line: 3, why: 'it is missing: vault has noted 3 lines' },
     })
+    const further = [...noted, { place: 'redis', seq: 9, hash: before.head }]
+    const { broken } = await verifyAudit(file, further)
+    expect(broken?.why).toBe('it is missing: vault has noted 3 lines, redis has noted 9 lines')
   })
 
   test('a log that was written anew, well chained, shows against a head kept elsewhere', async () => {

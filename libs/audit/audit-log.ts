@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import { type Clock, systemClock } from '#lib/runtime'
+import { type Clock, type Log, messageOf, silentLog, systemClock } from '#lib/runtime'
 import { type ChainedLine, formatLine, GENESIS, hashOf, parseLine } from './chain.ts'
 import { type AuditEvent, plainFields } from './event.ts'
 
@@ -16,7 +16,14 @@ export interface AuditLogOptions {
   /** Created with mode 0600 when absent; continued when present. */
   file: string
   clock?: Clock | undefined
+  /** Told when the file cannot be written, and when it can again. Default: nobody is. */
+  log?: Log | undefined
 }
+
+/** From one try to write what is late to the next, when nothing else is to be written. */
+const LATE_EVERY_MS = 5000
+/** As many events are kept in memory until they can be written; more are only counted. */
+const LATE_KEPT = 10_000
 
 /** The last good line: its number and its hash. */
 export interface AuditHead {
@@ -29,6 +36,10 @@ interface Head extends AuditHead {
 }
 interface Waiting {
   fields: object
+  /** Epoch milliseconds. */
+  at: number
+  /** It has happened already: when it cannot be written now, it is written late. */
+  isPast: boolean
   done: PromiseWithResolvers<void>
 }
 
@@ -37,20 +48,27 @@ interface Waiting {
  * A1: `record` resolves only when the line is on disk; events that wait together share one write and one sync.
  * A2: after a failed write nothing of it stays in the file, and the chain goes on from the last good line.
  * A3: one process writes a file at a time.
+ * A4: what was noted while nothing could be written follows once it can, after a gap mark that counts it.
  */
 export class AuditLog implements AsyncDisposable {
   readonly #file: string
   readonly #clock: Clock
+  readonly #log: Log
   readonly #handle: FileHandle
+  readonly #stop = new AbortController()
   #head: Head
   #waiting: Waiting[] = []
   #writing: Promise<void> | undefined
+  #late: Waiting[] = []
+  #catchingUp: Promise<void> | undefined
   #lost = 0
   #dirty = false
+  #failing = false
 
   private constructor(options: AuditLogOptions, handle: FileHandle, head: Head) {
     this.#file = options.file
     this.#clock = options.clock ?? systemClock
+    this.#log = options.log ?? silentLog
     this.#handle = handle
     this.#head = head
   }
@@ -75,15 +93,12 @@ export class AuditLog implements AsyncDisposable {
 
   /** Writes an event; access waits for it. @throws AuditUnavailableError, AuditEventError */
   async record(event: AuditEvent): Promise<void> {
-    const waiting = { fields: plainFields(event), done: Promise.withResolvers<void>() }
-    this.#waiting.push(waiting)
-    this.#writing ??= this.#writeAll()
-    return waiting.done.promise
+    return this.#add(event, false)
   }
 
-  /** Writes what ended access: never throws, never needs waiting for. What is lost shows as a gap in the next line. */
+  /** Writes what has happened, such as an end: never throws, never needs waiting for. What cannot be written now is written late. */
   async note(event: AuditEvent): Promise<void> {
-    await this.record(event).catch(() => this.#lost++)
+    await this.#add(event, true).catch(() => this.#lost++)
   }
 
   /** Resolves when nothing waits to be written. */
@@ -92,13 +107,34 @@ export class AuditLog implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    await this.#catchingUp
     await this.settled()
+    if (this.#late.length > 0) await this.#write([])
     await this.#handle.close()
   }
 
+  async #add(event: AuditEvent, isPast: boolean): Promise<void> {
+    const fields = plainFields(event)
+    const waiting = { fields, at: this.#clock.now(), isPast, done: Promise.withResolvers<void>() }
+    this.#waiting.push(waiting)
+    this.#writing ??= this.#writeAll()
+    return waiting.done.promise
+  }
+
   async #writeAll(): Promise<void> {
-    while (this.#waiting.length > 0) await this.#write(this.#waiting.splice(0))
+    do await this.#write(this.#waiting.splice(0))
+    while (this.#waiting.length > 0)
     this.#writing = undefined
+  }
+
+  /** While something is late; a record that is written meanwhile takes it along. */
+  async #catchUp(): Promise<void> {
+    while (this.#late.length > 0 && !this.#stop.signal.aborted) {
+      await this.#clock.sleep(LATE_EVERY_MS, this.#stop.signal).catch(() => {})
+      if (this.#late.length > 0) await (this.#writing ??= this.#writeAll())
+    }
+    this.#catchingUp = undefined
   }
 
   async #write(batch: Waiting[]): Promise<void> {
@@ -111,11 +147,27 @@ export class AuditLog implements AsyncDisposable {
       this.#dirty = false
       this.#head = head
       this.#lost = 0
+      this.#late = []
       for (const { done } of batch) done.resolve()
+      if (this.#failing) this.#log.info({ file: this.#file }, 'the audit log is written again')
+      this.#failing = false
     } catch (cause) {
       await this.#cutBack().catch(() => {})
-      for (const { done } of batch) done.reject(new AuditUnavailableError(this.#file, { cause }))
+      this.#fail(batch, cause)
     }
+  }
+
+  #fail(batch: Waiting[], cause: unknown): void {
+    if (!this.#failing)
+      this.#log.error({ file: this.#file, error: messageOf(cause) }, 'the audit log cannot be written')
+    this.#failing = true
+    for (const waiting of batch) {
+      if (!waiting.isPast) waiting.done.reject(new AuditUnavailableError(this.#file, { cause }))
+      else if (this.#late.length < LATE_KEPT) this.#late.push(waiting)
+      else this.#lost++
+      waiting.done.resolve()
+    }
+    if (this.#late.length > 0 && !this.#stop.signal.aborted) this.#catchingUp ??= this.#catchUp()
   }
 
   /** Removes what a failed write left. While even that fails, nothing more is written. */
@@ -126,11 +178,13 @@ export class AuditLog implements AsyncDisposable {
   }
 
   #format(batch: Waiting[]): { text: string; head: Head } {
-    const time = new Date(this.#clock.now()).toISOString()
-    const gap = this.#lost > 0 ? [{ action: 'gap', outcome: 'failed', lost: this.#lost }] : []
+    const time = isoOf(this.#clock.now())
+    const counts = { late: this.#late.length, lost: this.#lost }
+    const gap = counts.late + counts.lost > 0 ? [{ action: 'gap', outcome: 'failed', ...counts }] : []
+    const late = this.#late.map(({ fields, at }) => ({ ...fields, happened: isoOf(at) }))
     let { seq, hash, bytes } = this.#head
     let text = ''
-    for (const fields of [...gap, ...batch.map((waiting) => waiting.fields)]) {
+    for (const fields of [...gap, ...late, ...batch.map((waiting) => waiting.fields)]) {
       const line = formatLine(fields, { seq: ++seq, time, prev: hash })
       hash = hashOf(line)
       text += `${line}\n`
@@ -139,6 +193,8 @@ export class AuditLog implements AsyncDisposable {
     return { text, head: { seq, hash, bytes } }
   }
 }
+
+const isoOf = (at: number) => new Date(at).toISOString()
 
 const TAIL_BYTES = 2 ** 20
 

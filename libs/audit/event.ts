@@ -16,6 +16,8 @@ export interface AuditEvent {
   caller?: string
   /** Who asked, as the kernel says it: `<host> uid <user> pid <process>`. */
   source?: string
+  /** Of what could not be written when it happened: when that was. */
+  happened?: string
   /** The secret's name. */
   secret?: string
   generation?: number

@@ -1,19 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, statSync } from 'node:fs'
-import { readFile, truncate, writeFile } from 'node:fs/promises'
+import { readFile, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { verifyAudit } from '#lib/audit'
-import { writeResolvedCluster } from '#lib/cluster'
 import { readAlerts, readHead, serviceKeys } from '#lib/queue'
-import { configToEnv } from '#lib/runtime'
-import { issueWrappedSecretId } from '#lib/vault'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import { RedactionLink } from '../../services/worker/redaction.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Peer } from '../support/sidecar-peers.ts'
+import { configure, start, untilReady, workerOn } from '../support/sidecar-process.ts'
 import { openSidecarWorld, type SidecarWorld } from '../support/sidecar-world.ts'
 
 const WORKER = { role: 'worker', credential: 'credential-of-coder' } as const
@@ -23,58 +17,16 @@ beforeAll(async () => {
 })
 afterAll(() => world[Symbol.asyncDispose]())
 
-/** The configuration of a second sidecar beside the world's own. */
-async function configure() {
-  const at = (name: string) => join(world.folder, name)
-  const scope = { cluster: world.cluster.name, environment: world.cluster.environment }
-  const { wrapped } = await issueWrappedSecretId(world.client, world.rootToken, scope)
-  await writeFile(at('second-secret-id'), wrapped.token)
-  await writeResolvedCluster(world.cluster, at('cluster.json'))
-  return {
-    clusterFile: at('cluster.json'),
-    redis: world.redisConfig,
-    socketDir: at('second'),
-    credentialsDir: at('credentials'),
-    publicKeyFile: world.keys.publicKeyFile,
-    auditFile: at('second-audit.jsonl'),
-    vault: {
-      address: world.vault.address,
-      roleIdFile: world.identityFiles.roleIdFile,
-      secretIdFile: at('second-secret-id'),
-    },
-    supervised: 1,
-  }
-}
-
-function start(config: object): ChildProcess {
-  const env = { PATH: process.env['PATH'], ...configToEnv(config) }
-  return spawn(process.execPath, ['services/sidecar/main.ts'], {
-    env,
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-  })
-}
-
-/** A worker's connection, and the name of its other one for redaction. */
-async function workerOn(path: string) {
-  const credential = 'credential-of-coder'
-  const link = new RedactionLink({ path, credential })
-  onTestFinished(() => link[Symbol.asyncDispose]())
-  link.ready()
-  return { worker: await Peer.open(path, { role: 'worker', credential }, 1), redaction: link.link }
-}
-
 test('the process starts, serves, and ends on SIGTERM with its grants revoked and no value in its log', async () => {
-  const config = await configure()
+  const config = await configure(world)
   const child = start(config)
   const output = Promise.all([text(child.stdout!), text(child.stderr!)])
-  const ready = createInterface({ input: child.stdio[3] as Readable })
-  expect(JSON.parse(String((await once(ready, 'line'))[0]))).toEqual({ ready: true })
+  expect(await untilReady(child)).toEqual({ ready: true })
   expect(existsSync(config.vault.secretIdFile)).toBe(false)
   expect(statSync(join(config.socketDir, 'coder')).mode & 0o777).toBe(0o700)
 
-  const path = join(config.socketDir, 'coder', 'sidecar.sock')
+  const { path, worker, redaction } = await workerOn(config)
   const context = await Peer.open(path, { role: 'context', context: 'c1' }, 4)
-  const { worker, redaction } = await workerOn(path)
   const job = await world.job('coder')
   const claim = await worker.ask('POST', '/v1/grants', { context: 'c1', redaction, ...job })
   expect(claim.status, claim.text).toBe(201)
@@ -92,13 +44,12 @@ test('the process starts, serves, and ends on SIGTERM with its grants revoked an
 })
 
 test('I6: what a killed sidecar has minted and leased is gone when the next one is ready', async () => {
-  const config = await configure()
+  const config = await configure(world)
   const vault = { ...config.vault, accessorFile: join(world.folder, 'accessor') }
   const first = start({ ...config, vault })
-  await once(createInterface({ input: first.stdio[3] as Readable }), 'line')
-  const path = join(config.socketDir, 'coder', 'sidecar.sock')
+  await untilReady(first)
+  const { path, worker, redaction } = await workerOn(config)
   const context = await Peer.open(path, { role: 'context', context: 'c2' }, 4)
-  const { worker, redaction } = await workerOn(path)
   await worker.ask('POST', '/v1/grants', { context: 'c2', redaction, ...(await world.job('coder')) })
   const { user } = (await context.ask('POST', '/v1/leases', { name: 'orders-db' })).json.credentials
   first.kill('SIGKILL')
@@ -106,21 +57,21 @@ test('I6: what a killed sidecar has minted and leased is gone when the next one 
   const isDropped = () => world.sql.some((sql) => /DROP ROLE/i.test(sql) && sql.includes(user))
   expect(isDropped()).toBe(false)
 
-  const second = start({ ...(await configure()), vault })
-  await once(createInterface({ input: second.stdio[3] as Readable }), 'line')
+  const second = start({ ...(await configure(world)), vault })
+  await untilReady(second)
   await expect.poll(isDropped, { timeout: 10_000 }).toBe(true)
   second.kill('SIGTERM')
   expect(await once(second, 'exit')).toEqual([0, null])
 })
 
 test('I8: the head of the audit log lies in Redis and in Vault, and a log that was cut is an alert at the next start', async () => {
-  const config = await configure()
+  const config = await configure(world)
   const scope = { cluster: world.cluster.name, environment: world.cluster.environment }
   const keys = serviceKeys(scope, 'sidecar')
   const auditFile = join(world.folder, 'third-audit.jsonl')
   const run = async (secretIdFile: string) => {
     const child = start({ ...config, auditFile, vault: { ...config.vault, secretIdFile } })
-    await once(createInterface({ input: child.stdio[3] as Readable }), 'line')
+    await untilReady(child)
     const worker = await Peer.open(join(config.socketDir, 'coder', 'sidecar.sock'), WORKER, 1)
     await worker.ask('POST', '/v1/grants', { context: 'c3', ...(await world.job('coder', { lock: false })) })
     child.kill('SIGTERM')
@@ -134,7 +85,7 @@ test('I8: the head of the audit log lies in Redis and in Vault, and a log that w
   expect(inVault.data).toEqual({ seq: lines, hash: head })
 
   await truncate(auditFile, 0)
-  await run((await configure()).vault.secretIdFile)
+  await run((await configure(world)).vault.secretIdFile)
   const labels = { service: 'sidecar', lines: '0', 'lines-noted': `${lines}` }
   const alert = { name: 'audit-log-cut', severity: 'critical', labels, at: expect.any(Number), trace: null }
   expect(await readAlerts(world.redis, keys)).toContainEqual(alert)

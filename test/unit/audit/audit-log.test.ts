@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { appendFile, mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
@@ -12,6 +12,7 @@ import {
 } from '#lib/audit'
 import { silentLog } from '#lib/runtime'
 import { SecretValue } from '#lib/secrets'
+import { fileHandlePrototype } from '../../support/file-handles.ts'
 import { TurnedClock } from '../../support/turned-clock.ts'
 
 const EVENT: AuditEvent = { action: 'read', outcome: 'allowed', secret: 'api-key', generation: 3 }
@@ -82,15 +83,9 @@ describe('I8 on record: the audit log', () => {
     await using log = await AuditLog.open({ file })
     const full = vi.spyOn(await fileHandlePrototype(file), 'datasync').mockRejectedValue(new Error('ENOSPC'))
     await expect(log.record(EVENT)).rejects.toThrow(AuditUnavailableError)
-    await log.note({ ...EVENT, action: 'revoke' })
     full.mockRestore()
     await log.record(EVENT)
-    const lines = (await readFile(file, 'utf8')).split('\n').slice(3, -1)
-    expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject([
-      { action: 'gap', lost: 1 },
-      { action: 'read' },
-    ])
-    expect(await verifyAudit(file)).toMatchObject({ ok: true, lines: 5 })
+    expect(await verifyAudit(file)).toMatchObject({ ok: true, lines: 4 })
   })
 
   test('an event can hold no object, so no secret, and cannot forge its place in the chain', async () => {
@@ -212,11 +207,3 @@ describe('I8: the head of the log is noted where the log does not lie', () => {
     expect(time.sleeping).toBe(0)
   })
 })
-
-type Disk = Record<'datasync' | 'truncate', () => Promise<void>>
-/** What all file handles share, so that a test can make the disk fail. */
-async function fileHandlePrototype(file: string): Promise<Disk> {
-  const handle = await open(file, 'r')
-  await handle.close()
-  return Object.getPrototypeOf(handle) as Disk
-}

@@ -54,6 +54,7 @@ export {
   serviceKeys,
 } from './names.ts'
 export { type PausableQueue, Pause, pauseQueue, readPause, resumeQueue } from './pause.ts'
+export { parsePromotion, Promotion, promotionChannel, publishPromotion } from './promotions.ts'
 export {
   DEFAULT_EXPIRY_MS,
   enqueue,

@@ -1,9 +1,10 @@
 import { hashCredential } from '#lib/runtime'
 import { alertsKey } from './alerts.ts'
 import { queueOf, type QueueScope, serviceKeys } from './names.ts'
+import { promotionChannel } from './promotions.ts'
 
 /** Who logs in to Redis: a user for each service, one for whoever enqueues with plain BullMQ, one that may only ask whether it runs. */
-export type RedisUser = 'probe' | 'enqueue' | 'producer' | 'sidecar' | 'console' | WorkerUser
+export type RedisUser = 'probe' | 'enqueue' | 'producer' | 'sidecar' | 'rotator' | 'console' | WorkerUser
 type WorkerUser = `worker-${string}`
 
 /** The user of the worker of an agent type. */
@@ -20,7 +21,7 @@ export interface RedisAclOptions {
 /** The users of a cluster. */
 export function redisUsers(agentTypes: { name: string }[]): RedisUser[] {
   const workers = agentTypes.map(({ name }) => workerUser(name))
-  return ['probe', 'enqueue', 'producer', 'sidecar', 'console', ...workers]
+  return ['probe', 'enqueue', 'producer', 'sidecar', 'rotator', 'console', ...workers]
 }
 
 /** The ACL as lines of an ACL file, which a redis.conf takes as well. Everything in it is read by Redis 6.2 and later. */
@@ -33,7 +34,8 @@ export function redisAcl({ scope, agentTypes, password }: RedisAclOptions): stri
     ['probe', ['+ping']],
     ['enqueue', [...ENQUEUE, ...keysOf(open.map(({ name }) => queueOf(scope, name).prefix))]],
     ['producer', [...READ_AND_WRITE, ...queues(all)]],
-    ['sidecar', [...LOOK_AND_TELL, ...locks, ...alerts, `~${serviceKeys(scope, 'sidecar').key('tb:*')}`]],
+    ['sidecar', [...LOOK_AND_TELL, ...locks, ...alerts, ...ofSidecar(scope)]],
+    ['rotator', [...READ_AND_WRITE, ...queues([serviceKeys(scope, 'rotator').prefix])]],
     ['console', [...READ, ...keysOf(all), `~${serviceKeys(scope, 'sidecar').key('tb:*')}`]],
     ...agentTypes.map(({ name }): [RedisUser, string[]] => [
       workerUser(name),
@@ -75,8 +77,8 @@ const READ_AND_WRITE = [
   ...allow('multi exec discard watch unwatch time publish subscribe unsubscribe psubscribe punsubscribe'),
 ]
 
-/** To read locks, and to tell: what XADD does to a lock's key, which holds a text, is nothing. */
-const LOOK_AND_TELL = allow('get xadd xrevrange')
+/** To read locks, to tell, and to hear of promotions: what XADD does to a lock's key, which holds a text, is nothing. */
+const LOOK_AND_TELL = allow('get xadd xrevrange subscribe unsubscribe')
 
 /** What BullMQ's `Queue#add` runs, scripts included. */
 const ENQUEUE = [
@@ -85,5 +87,9 @@ const ENQUEUE = [
   ...allow('xadd zadd zcard zcount zrange zrem zrevrangebyscore zscore'),
 ]
 
+const ofSidecar = (scope: QueueScope) => [
+  `~${serviceKeys(scope, 'sidecar').key('tb:*')}`,
+  `&${promotionChannel(scope)}`,
+]
 const keysOf = (prefixes: string[]) => prefixes.map((prefix) => `~${prefix}:*`)
 const queues = (prefixes: string[]) => [...keysOf(prefixes), ...prefixes.map((prefix) => `&${prefix}:*`)]

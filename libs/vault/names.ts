@@ -34,13 +34,23 @@ export interface VaultNames {
   readonly sidecarSecretId: VaultPath
   /** Where a service notes the head of its audit log. No secret's path: no environment is called so. */
   readonly auditHead: (service: string) => VaultPath
+  /** Where the state of a static secret's rotation lies. Beside the values, never among them: no environment is called so. */
+  readonly rotation: (secret: string) => VaultPath
+  /** Below it lie the rotation records of this cluster and environment. */
+  readonly rotationsFolder: VaultPath
+  /** Where a new value waits until it is verified: for the rotator alone. */
+  readonly pending: (secret: string) => VaultPath
+  /** The rotator's policy and its AppRole, one name. */
+  readonly rotator: string
+  /** Where the rotator's secret-ids are made: what a wrapping token must say of itself. */
+  readonly rotatorSecretId: VaultPath
   /** A dynamic secret's database connection and role, one name. */
   readonly database: (secret: string) => string
   /** Where a dynamic secret is leased: `database/creds/<name>`. */
   readonly credentials: (secret: string) => VaultPath
   /** True for what we name in this cluster and environment. Not by prefix alone: `tb--a--b--` also begins `tb--a--b---x`. */
   readonly owns: (name: string) => boolean
-  /** The agent type that a name of ours is of; undefined for the sidecar's and for databases. */
+  /** The agent type that a name of ours is of; undefined for the services' and for databases. */
   readonly agentTypeOf: (name: string) => string | undefined
 }
 
@@ -54,6 +64,7 @@ export function vaultNames({ cluster, environment }: VaultScope): VaultNames {
   const join = (...parts: string[]) => ['tb', cluster, environment, ...parts].join('--')
   const database = (secret: string) => join('db', part('secret', secret))
   const sidecar = join('sidecar')
+  const rotator = join('rotator')
   return {
     scope,
     secret: (secret) => vaultPath('kv', 'data', 'tb', cluster, environment, part('secret', secret)),
@@ -63,6 +74,13 @@ export function vaultNames({ cluster, environment }: VaultScope): VaultNames {
     sidecar,
     sidecarSecretId: vaultPath('auth', 'approle', 'role', sidecar, 'secret-id'),
     auditHead: (service) => vaultPath('kv', 'data', 'tb', cluster, `${environment}--audit`, service),
+    rotation: (secret) =>
+      vaultPath('kv', 'data', 'tb', cluster, `${environment}--rotation`, part('secret', secret)),
+    rotationsFolder: vaultPath('kv', 'metadata', 'tb', cluster, `${environment}--rotation`),
+    pending: (secret) =>
+      vaultPath('kv', 'data', 'tb', cluster, `${environment}--pending`, part('secret', secret)),
+    rotator,
+    rotatorSecretId: vaultPath('auth', 'approle', 'role', rotator, 'secret-id'),
     database,
     credentials: (secret) => vaultPath('database', 'creds', database(secret)),
     agentTypeOf: (name) =>

@@ -26,7 +26,7 @@ describe('the ACL of a cluster', () => {
     for (const line of lines) for (const token of tokensOf(line).slice(2)) expect(token).toMatch(known)
   })
 
-  test('a worker has the keys and channels of its own queue, and no other user has messages but the producer', () => {
+  test('a worker has the keys and channels of its own queue, and beside it and the producer only promotions are heard', () => {
     expect(reach(workerUser('open'))).toEqual(['~{tb:demo:dev:open}:*', '&{tb:demo:dev:open}:*'])
     expect(reach('enqueue')).toEqual(['~{tb:demo:dev:open}:*'])
     expect(reach('sidecar')).toEqual([
@@ -35,6 +35,7 @@ describe('the ACL of a cluster', () => {
       '~{tb:demo:dev:open}:open:tb:alerts',
       '~{tb:demo:dev:shut}:shut:tb:alerts',
       '~{tb:demo:dev:.sidecar}:.sidecar:tb:*',
+      '&{tb:demo:dev:.rotator}:.rotator:tb:promoted',
     ])
     expect(reach('console').some((token) => token.startsWith('&'))).toBe(false)
     expect(reach('probe')).toEqual([])

@@ -1,0 +1,33 @@
+/**
+ * Rotation: a durable record per secret, the machine that advances it, and the providers that make and end keys.
+ * O1: what a rotation is about to do at a provider is on record before it is done.
+ * O2: whoever writes the record fences all others by check-and-set; no step is built on a record that has changed.
+ * O3: a working key is live at every instant; the old one ends only after everyone who may hold it has ended.
+ * O4: no key is ended that is not known to be of our making, or to be the one that was replaced.
+ * O5: no value is in a record, a log line or an error.
+ */
+export { RotateAnswer, RotateCommand, RotationView, ScheduleCommand, SupplyCommand } from './commands.ts'
+export {
+  FencedError,
+  KeyAwaitedError,
+  KeyRefusedError,
+  ProviderFailedError,
+  RecordMalformedError,
+} from './errors.ts'
+export {
+  type CreateRequest,
+  type LastUse,
+  type ListedKey,
+  type ProviderKey,
+  type RotationProvider,
+} from './provider.ts'
+export {
+  CurrentRotation,
+  HistoryEntry,
+  maskKeyId,
+  newRecord,
+  RotationFailure,
+  RotationRecord,
+  RotationRequest,
+  RotationState,
+} from './record.ts'

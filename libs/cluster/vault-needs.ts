@@ -9,6 +9,7 @@ export interface VaultNeeds {
   environment: string
   agentTypes: { name: string; timeoutMs: number; secrets: { name: string; kind: 'static' | 'database' }[] }[]
   staticSecrets: string[]
+  rotated: { secret: string; adminSecret?: string }[]
   databases: ({ secret: string; grant: string[]; ttlMs: number } & Connect)[]
 }
 
@@ -28,6 +29,9 @@ export function vaultNeeds(cluster: Cluster): VaultNeeds {
     staticSecrets: Object.values(cluster.secrets)
       .filter((secret) => secretKind(secret) === 'static')
       .map(({ name }) => name),
+    rotated: Object.values(cluster.secrets).flatMap(({ name: secret, rotate }) =>
+      rotate ? [{ secret, ...(rotate.adminSecret && { adminSecret: rotate.adminSecret }) }] : [],
+    ),
     databases: Object.values(cluster.secrets).flatMap(
       ({ name, connect, grant = [], ttlMs = DATABASE_TTL_MS }) =>
         connect ? [{ secret: name, ...connect, grant, ttlMs }] : [],

@@ -1,4 +1,10 @@
-import { isVaultError, type VaultAuth, type VaultClient, type VaultNames } from '#lib/vault'
+import {
+  isVaultError,
+  type VaultAuth,
+  type VaultClient,
+  type VaultNames,
+  type VaultService,
+} from '#lib/vault'
 import { SecretIdRefusedError } from './errors.ts'
 
 /** How a sidecar becomes someone to Vault. */
@@ -15,19 +21,28 @@ export interface WrappedLoginOptions {
   roleId: string
   /** The single-use token that holds the secret-id. */
   wrappedSecretId: string
+  /** Whose secret-id it must be. Default: the sidecar's. */
+  service?: VaultService
 }
 
 /**
  * By AppRole, with a wrapped secret-id. Before unwrapping, the token's origin is compared with our own role's path: a
  * token that someone put in its place (holding a secret-id of another role) shows there, and one that was used shows too.
  */
-export function wrappedLogin({ vault, names, roleId, wrappedSecretId }: WrappedLoginOptions): Login {
+export function wrappedLogin({
+  vault,
+  names,
+  roleId,
+  wrappedSecretId,
+  service = 'sidecar',
+}: WrappedLoginOptions): Login {
+  const expected = service === 'sidecar' ? names.sidecarSecretId : names.rotatorSecretId
   return {
     ownsToken: true,
     async logIn() {
       const { creationPath } = await vault.wrapLookup(wrappedSecretId).catch(refuseWhenUsed)
-      if (creationPath !== names.sidecarSecretId)
-        throw new SecretIdRefusedError(`it was made at ${creationPath}, expected ${names.sidecarSecretId}`)
+      if (creationPath !== expected)
+        throw new SecretIdRefusedError(`it was made at ${creationPath}, expected ${expected}`)
       const { secret_id: secretId } = await vault.unwrap(wrappedSecretId).catch(refuseWhenUsed)
       if (typeof secretId !== 'string') throw new SecretIdRefusedError('it holds no secret_id')
       return vault.approleLogin({ roleId, secretId })

@@ -4,7 +4,7 @@ import type { Wrapped } from './answers.ts'
 import type { VaultClient } from './client.ts'
 import { isVaultError } from './errors.ts'
 import { missingMounts, type MissingMount } from './mounts.ts'
-import { vaultNames, type VaultScope } from './names.ts'
+import { vaultNames, type VaultScope, type VaultService } from './names.ts'
 import { databaseObjects, pathOf, type VaultObject } from './objects.ts'
 import { type Difference, differencesOf, type VaultPlan } from './plan.ts'
 import type { DesiredVault } from './policies.ts'
@@ -73,17 +73,17 @@ export async function putSecret(
 }
 
 /**
- * A secret-id for the sidecar, wrapped: `token` is what its `secretIdFile` holds. Whoever unwraps first has it, so a
- * sidecar that finds it used says so.
+ * A secret-id for a service (default: the sidecar), wrapped: `token` is what its `secretIdFile` holds. Whoever unwraps
+ * first has it, so a service that finds it used says so.
  */
 export async function issueWrappedSecretId(
   client: VaultClient,
   token: string,
-  options: VaultScope & { wrapTtlMs?: number },
+  options: VaultScope & { service?: VaultService; wrapTtlMs?: number },
 ): Promise<{ roleId: string; wrapped: Wrapped }> {
-  const { sidecar } = vaultNames(options)
-  const roleId = await client.admin.roleId(token, sidecar)
-  const wrapped = await client.admin.wrappedSecretId(token, sidecar, options.wrapTtlMs ?? 300_000)
+  const role = vaultNames(options)[options.service ?? 'sidecar']
+  const roleId = await client.admin.roleId(token, role)
+  const wrapped = await client.admin.wrappedSecretId(token, role, options.wrapTtlMs ?? 300_000)
   return { roleId, wrapped }
 }
 

@@ -17,6 +17,9 @@ export interface VaultScope {
   environment: string
 }
 
+/** A service that logs in to Vault by an AppRole of its own. */
+export type VaultService = 'sidecar' | 'rotator'
+
 /** Every name that we use in one Vault, for one cluster and environment. */
 export interface VaultNames {
   readonly scope: Readonly<VaultScope>
@@ -40,6 +43,8 @@ export interface VaultNames {
   readonly rotationsFolder: VaultPath
   /** Where a new value waits until it is verified: for the rotator alone. */
   readonly pending: (secret: string) => VaultPath
+  /** What Vault notes of it: deleting that deletes every version of the value. */
+  readonly pendingMetadata: (secret: string) => VaultPath
   /** The rotator's policy and its AppRole, one name. */
   readonly rotator: string
   /** Where the rotator's secret-ids are made: what a wrapping token must say of itself. */
@@ -65,6 +70,8 @@ export function vaultNames({ cluster, environment }: VaultScope): VaultNames {
   const database = (secret: string) => join('db', part('secret', secret))
   const sidecar = join('sidecar')
   const rotator = join('rotator')
+  const beside = (route: string, what: string) => (secret: string) =>
+    vaultPath('kv', route, 'tb', cluster, `${environment}--${what}`, part('secret', secret))
   return {
     scope,
     secret: (secret) => vaultPath('kv', 'data', 'tb', cluster, environment, part('secret', secret)),
@@ -72,15 +79,14 @@ export function vaultNames({ cluster, environment }: VaultScope): VaultNames {
     secretsFolder: vaultPath('kv', 'metadata', 'tb', cluster, environment),
     agent: (agentType) => join('agent', part('agent type', agentType)),
     sidecar,
-    sidecarSecretId: vaultPath('auth', 'approle', 'role', sidecar, 'secret-id'),
+    sidecarSecretId: secretIdPath(sidecar),
     auditHead: (service) => vaultPath('kv', 'data', 'tb', cluster, `${environment}--audit`, service),
-    rotation: (secret) =>
-      vaultPath('kv', 'data', 'tb', cluster, `${environment}--rotation`, part('secret', secret)),
+    rotation: beside('data', 'rotation'),
     rotationsFolder: vaultPath('kv', 'metadata', 'tb', cluster, `${environment}--rotation`),
-    pending: (secret) =>
-      vaultPath('kv', 'data', 'tb', cluster, `${environment}--pending`, part('secret', secret)),
+    pending: beside('data', 'pending'),
+    pendingMetadata: beside('metadata', 'pending'),
     rotator,
-    rotatorSecretId: vaultPath('auth', 'approle', 'role', rotator, 'secret-id'),
+    rotatorSecretId: secretIdPath(rotator),
     database,
     credentials: (secret) => vaultPath('database', 'creds', database(secret)),
     agentTypeOf: (name) =>
@@ -88,6 +94,8 @@ export function vaultNames({ cluster, environment }: VaultScope): VaultNames {
     owns: (name) => name.startsWith(join('')) && /^[a-z]/.test(name.slice(join('').length)),
   }
 }
+
+const secretIdPath = (role: string) => vaultPath('auth', 'approle', 'role', role, 'secret-id')
 
 function part(what: string, value: string): string {
   if (!NAME.test(value)) throw new VaultNameError(what, value)

@@ -1,5 +1,7 @@
 import { durationOf } from './calls.ts'
 import { type VaultNames, vaultNames, type VaultScope } from './names.ts'
+import { compare, policy, rule } from './policy-text.ts'
+import { type RotatedSecret, rotatorPolicy } from './rotator-rights.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -13,6 +15,8 @@ export interface PolicyInput extends VaultScope {
     timeoutMs?: number
   }[]
   databases: DatabaseInput[]
+  /** The static secrets that the rotator gives new values. Default: none, and then there is no rotator. */
+  rotated?: RotatedSecret[]
   /** Every static secret, also those that are for no agent type: a proof asks about them. */
   staticSecrets?: string[]
 }
@@ -58,6 +62,7 @@ export interface DesiredVault {
  * P1: an agent type's token reads exactly the secrets of its type; no path in a policy has a wildcard.
  * P2: the sidecar's own token reads no secret: it mints by the listed roles, and ends what it minted.
  * P3: no token gets Vault's `default` policy; no minted token is renewable or outlives the sidecar's.
+ * P4: the rotator writes exactly the secrets that it rotates, and no token role can give its policy.
  * A leased secret that no database declares (its admin secret is not there yet) has its right already, and fails until
  * the database is planned too.
  * @throws VaultNameError
@@ -66,6 +71,8 @@ export function planPolicies(input: PolicyInput): DesiredVault {
   const names = vaultNames(input)
   const agentTypes = input.agentTypes.toSorted((a, b) => compare(a.name, b.name))
   const databases = input.databases.toSorted((a, b) => compare(a.secret, b.secret))
+  const rotated = input.rotated ?? []
+  const rotator = rotated.length > 0
   return {
     names,
     mounts: [
@@ -75,10 +82,14 @@ export function planPolicies(input: PolicyInput): DesiredVault {
     authMethods: [{ path: 'approle', type: 'approle' }],
     policies: [
       ...agentTypes.map((type) => ({ name: names.agent(type.name), text: agentPolicy(names, type) })),
+      ...(rotator ? [{ name: names.rotator, text: rotatorPolicy(names, rotated) }] : []),
       { name: names.sidecar, text: sidecarPolicy(names, agentTypes) },
     ],
     tokenRoles: agentTypes.map((type) => ({ name: names.agent(type.name), role: tokenRole(names, type) })),
-    appRoles: [{ name: names.sidecar, role: sidecarRole(names) }],
+    appRoles: [...(rotator ? [names.rotator] : []), names.sidecar].map((name) => ({
+      name,
+      role: serviceRole(name),
+    })),
     databases: databases.map((database) => planDatabase(names, database)),
   }
 }
@@ -111,18 +122,6 @@ function sidecarPolicy(names: VaultNames, agentTypes: readonly AgentTypeInput[])
   ])
 }
 
-function policy({ scope }: VaultNames, rules: string[]): string {
-  const header = `# managed by threadbound: cluster ${scope.cluster}, environment ${scope.environment}. Do not edit.`
-  return [header, ...new Set(rules.toSorted(compare)), ''].join('\n')
-}
-
-function rule(path: string, capability: string | string[], parameters: string[] = []): string {
-  const capabilities = [capability].flat().map((one) => `"${one}"`)
-  const allowed = parameters.map((parameter) => `    "${parameter}" = []`)
-  const lines = allowed.length > 0 ? ['  allowed_parameters = {', ...allowed, '  }'] : []
-  return [`path "${path}" {`, `  capabilities = [${capabilities.join(', ')}]`, ...lines, '}'].join('\n')
-}
-
 /**
  * A role token cannot be renewed, so its explicit maximum is its end; the sidecar's end is its end too. What is empty is
  * said all the same: a write leaves alone what it does not name, so a field that someone added would stay.
@@ -142,9 +141,10 @@ function tokenRole(names: VaultNames, type: AgentTypeInput): Record<string, unkn
   }
 }
 
-function sidecarRole(names: VaultNames): Record<string, unknown> {
+/** How a service logs in: each secret-id works once, its token lives on while it is renewed. */
+function serviceRole(policyName: string): Record<string, unknown> {
   return {
-    token_policies: [names.sidecar],
+    token_policies: [policyName],
     token_no_default_policy: true,
     token_type: 'service',
     token_period: '1800s',
@@ -200,5 +200,3 @@ function connectionUrl({ host, port, database, socket }: DatabaseInput): string 
   if (socket) return `postgresql://${user}@/${name}?host=${encodeURIComponent(socket)}&port=${port}`
   return `postgresql://${user}@${host.includes(':') ? `[${host}]` : host}:${port}/${name}`
 }
-
-const compare = (a: string, b: string) => (a < b ? -1 : Number(a > b))

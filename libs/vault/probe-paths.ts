@@ -37,9 +37,11 @@ export async function everyPath(
   const { names } = desired
   const declared = input.agentTypes.flatMap(({ secrets }) => secrets)
   const ofKind = (wanted: string) => declared.filter(({ kind }) => kind === wanted).map(({ name }) => name)
-  const statics = [...ofKind('static'), ...(input.staticSecrets ?? [])].map((name) =>
-    names.metadata(name).replace('kv/metadata/', ''),
-  )
+  const rotated = (input.rotated ?? []).map(({ secret }) => secret)
+  const statics = [
+    ...[...ofKind('static'), ...(input.staticSecrets ?? []), ...rotated].map(names.secret),
+    ...rotated.flatMap((name) => [names.rotation(name), names.pending(name)]),
+  ].map((path) => path.replace('kv/data/', ''))
   const entries = new Set([...statics, ...(await secretsBelow(client, token, ['tb']))])
   const roles = await client.inventory.names(token, vaultPath('database', 'roles'))
   const databases = new Set([...ofKind('database').map((name) => names.database(name)), ...roles])
@@ -54,7 +56,8 @@ function pathsToMore({ policies, tokenRoles, names }: DesiredVault): string[] {
   const ours = [...policies, ...tokenRoles].map(({ name }) => name)
   const objects = ours.flatMap((name) => ADMINISTERED.map((kind): string => pathOf({ kind, name })))
   const mints = tokenRoles.map(({ name }) => `auth/token/create/${name}`)
-  return [...objects, ...mints, names.sidecarSecretId, `${names.secretsFolder}/`, ...TO_MORE]
+  const logins = [names.sidecarSecretId, names.rotatorSecretId]
+  return [...objects, ...mints, ...logins, `${names.secretsFolder}/`, ...TO_MORE]
 }
 
 /** What lies in folders of clusters and environments, by its path in the KV mount. */

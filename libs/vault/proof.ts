@@ -1,17 +1,25 @@
+import type { VaultAuth } from './answers.ts'
 import { issueWrappedSecretId } from './apply.ts'
 import type { VaultClient } from './client.ts'
+import type { VaultScope, VaultService } from './names.ts'
+import { isVaultError } from './errors.ts'
 import { everyPath } from './probe-paths.ts'
 import type { DesiredVault, PolicyInput } from './policies.ts'
 import { vaultPath } from './path.ts'
+import { rotatorRights } from './rotator-rights.ts'
 
 const PROBE_TTL_MS = 60_000
 /** Paths that Vault is asked about in one call. */
 const BATCH = 200
 
-/** What Vault says that an identity may do at one path, against what the cluster file lets it do. */
-export interface ProofCell {
-  /** An agent type; undefined: the sidecar's own identity. */
+/** Whose identity: an agent type's, or a service's own. */
+export interface ProofSubject {
   agentType?: string
+  service?: VaultService
+}
+
+/** What Vault says that an identity may do at one path, against what the cluster file lets it do. */
+export interface ProofCell extends ProofSubject {
   path: string
   /** Verbs; none when it may do nothing. */
   expected: string[]
@@ -19,9 +27,7 @@ export interface ProofCell {
 }
 
 /** What is more or less than expected. */
-export interface ProofFault {
-  /** As in {@link ProofCell}. */
-  agentType?: string
+export interface ProofFault extends ProofSubject {
   /** For people. */
   text: string
 }
@@ -34,45 +40,73 @@ export interface VaultProof {
 
 /**
  * Has Vault itself say what each identity may do, at every path of a secret and at those that lead to more rights. It
- * goes the sidecar's own way: a login of its AppRole, and a token of each type by its role, so that what a role, a group
+ * goes the services' own way: a login of their AppRoles, and a token of each type by its role, so that what a role, a group
  * or another policy adds is seen. Everything that it made is revoked at its end.
  * @throws VaultError
  */
 export async function provePolicies(
   client: VaultClient,
   token: string,
-  { desired, input }: { desired: DesiredVault; input: PolicyInput },
+  { desired, input }: Proving,
 ): Promise<VaultProof> {
-  const { names } = desired
   const paths = await everyPath(client, token, { desired, input })
-  const { roleId, wrapped } = await issueWrappedSecretId(client, token, input)
-  const { secret_id: secretId } = await client.unwrap(wrapped.token)
-  const sidecar = await client.approleLogin({ roleId, secretId: String(secretId) })
-  try {
-    const asked: Asked[] = [
-      {
-        token: sidecar.token,
-        policies: sidecar.policies,
-        policy: names.sidecar,
-        rights: sidecarRights(desired),
-      },
-    ]
-    for (const { name } of input.agentTypes) {
-      const minted = await client.createToken(sidecar.token, names.agent(name), { ttlMs: PROBE_TTL_MS })
-      const { policies, token: of } = minted
-      const rights = agentRights(desired, input, name)
-      asked.push({ agentType: name, token: of, policies, policy: names.agent(name), rights })
-    }
-    const proofs = await Promise.all(asked.map((one) => prove(client, token, { one, paths })))
-    return { cells: proofs.flatMap(({ cells }) => cells), faults: proofs.flatMap(({ faults }) => faults) }
-  } finally {
-    await client.revokeSelf(sidecar.token)
+  await using logins = new AsyncDisposableStack()
+  const logIn = async (service: VaultService) => {
+    const login = await logInAs(client, token, { ...input, service })
+    logins.defer(() => end(client, token, login))
+    return login
   }
+  const asked = await identities(client, { desired, input, logIn })
+  const proofs = await Promise.all(asked.map((one) => prove(client, token, { one, paths })))
+  return { cells: proofs.flatMap(({ cells }) => cells), faults: proofs.flatMap(({ faults }) => faults) }
+}
+
+async function logInAs(
+  client: VaultClient,
+  token: string,
+  of: VaultScope & { service: VaultService },
+): Promise<VaultAuth> {
+  const { roleId, wrapped } = await issueWrappedSecretId(client, token, of)
+  const { secret_id: secretId } = await client.unwrap(wrapped.token)
+  return client.approleLogin({ roleId, secretId: String(secretId) })
+}
+
+/** A policy that was changed by hand may not even let its token end itself. */
+async function end(client: VaultClient, token: string, login: VaultAuth): Promise<void> {
+  await client.revokeSelf(login.token).catch((error: unknown) => {
+    if (!isVaultError(error, 'denied')) throw error
+    return client.revokeAccessor(token, login.accessor)
+  })
+}
+
+async function identities(
+  client: VaultClient,
+  { desired, input, logIn }: Proving & { logIn: (service: VaultService) => Promise<VaultAuth> },
+): Promise<Asked[]> {
+  const { names } = desired
+  const { rotated = [] } = input
+  const sidecar = await logIn('sidecar')
+  const asked: Asked[] = []
+  for (const { name } of input.agentTypes) {
+    const minted = await client.createToken(sidecar.token, names.agent(name), { ttlMs: PROBE_TTL_MS })
+    const rights = agentRights(desired, input, name)
+    asked.push({ agentType: name, ...minted, policy: names.agent(name), rights })
+  }
+  asked.push({ service: 'sidecar', ...sidecar, policy: names.sidecar, rights: sidecarRights(desired) })
+  if (rotated.length > 0) {
+    const rights = rotatorRights(names, rotated)
+    asked.push({ service: 'rotator', ...(await logIn('rotator')), policy: names.rotator, rights })
+  }
+  return asked
+}
+
+interface Proving {
+  desired: DesiredVault
+  input: PolicyInput
 }
 
 /** An identity that Vault is asked about. */
-interface Asked {
-  agentType?: string
+interface Asked extends ProofSubject {
   token: string
   /** What Vault gave it, and the one that it shall have. */
   policies: string[]
@@ -112,11 +146,12 @@ async function prove(
 ): Promise<VaultProof> {
   const all = [...new Set([...paths, ...one.rights.keys()])]
   const found = await capabilitiesOf(client, token, { of: one.token, paths: all })
-  const subject = one.agentType === undefined ? {} : { agentType: one.agentType }
+  const { agentType, service } = one
+  const subject: ProofSubject = agentType === undefined ? { service: service! } : { agentType }
   const cells = all.map((path): ProofCell => {
     return { ...subject, path, expected: one.rights.get(path) ?? [], found: found[path]! }
   })
-  const who = one.agentType === undefined ? 'the sidecar' : `agent type ${one.agentType}`
+  const who = agentType === undefined ? `the ${service}` : `agent type ${agentType}`
   const texts = [...policyFaults(one), ...cells.flatMap(cellFault)]
   return { cells, faults: texts.map((text) => ({ ...subject, text: `${who}${text}` })) }
 }

@@ -43,9 +43,10 @@ export function proofText(
   { cells, faults }: { cells: ProofCell[]; faults: string[] },
 ): string {
   const secrets = Object.keys(cluster.secrets)
-  const rows = [...Object.keys(cluster.agents), undefined].map((agentType) => [
-    agentType ?? '(the sidecar itself)',
-    ...secrets.map((secret) => verbs(cells.filter((cell) => isAbout(cell, { agentType, secret })))),
+  const found = Map.groupBy(cells, whose)
+  const rows = [...found].map(([who, all]) => [
+    who,
+    ...secrets.map((secret) => verbs(all.filter(({ path }) => isAbout(path, secret)))),
   ])
   const matrix =
     cells.length > 0 ? [table(['agent type', ...secrets], rows, { width: terminalWidth() }), ''] : []
@@ -64,16 +65,11 @@ export function differencesOf({ changes }: VaultPlan): string[] {
   )
 }
 
-/** An agent type's or a database's path in Vault ends with its name; no other secret's ends so. */
-function isAbout(
-  cell: ProofCell,
-  { agentType, secret }: { agentType: string | undefined; secret: string },
-): boolean {
-  return (
-    cell.agentType === agentType &&
-    (cell.path.endsWith(`/${secret}`) || cell.path.endsWith(`--db--${secret}`))
-  )
-}
+const whose = ({ agentType, service }: ProofCell) => agentType ?? `(the ${service} itself)`
+
+/** A secret's or a database's path in Vault ends with its name; a folder with `--` holds what is noted beside secrets. */
+const isAbout = (path: string, secret: string) =>
+  path.endsWith(`--db--${secret}`) || (path.endsWith(`/${secret}`) && !/--[a-z]+\/[^/]*$/.test(path))
 
 function verbs(cells: ProofCell[]): string {
   const found = new Set(cells.flatMap((cell) => cell.found))

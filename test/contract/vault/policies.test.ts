@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   applyPolicies,
+  issueWrappedSecretId,
   planPolicies,
   planVault,
   type PolicyInput,
@@ -39,7 +40,8 @@ async function setup(environment = 'dev', cluster = `t${randomBytes(6).toString(
       },
     ],
     databases: [],
-    staticSecrets: ['mail-key', 'chat-key', 'for-nobody'],
+    staticSecrets: ['mail-key', 'chat-key', 'for-nobody', 'chat-admin'],
+    rotated: [{ secret: 'chat-key', adminSecret: 'chat-admin' }],
   }
   const token = target.rootToken
   const desired = planPolicies(input)
@@ -58,7 +60,7 @@ const tokens = async () =>
 describe('policies', () => {
   test('what was applied compares equal to what this Vault answers, so nothing is written twice', async () => {
     const { desired, token, done } = await setup()
-    expect(done.changes.filter(({ kind }) => kind !== 'mount' && kind !== 'auth method')).toHaveLength(6)
+    expect(done.changes.filter(({ kind }) => kind !== 'mount' && kind !== 'auth method')).toHaveLength(8)
     expect(await planVault(client, token, desired)).toEqual({ changes: [], leftOver: [], waiting: [] })
     expect(await applyPolicies(client, token, desired)).toEqual({ changes: [], waiting: [] })
   })
@@ -105,6 +107,60 @@ describe('policies', () => {
     )
     await applyPolicies(client, world.token, world.desired)
     expect(await faultsOf(world)).toEqual([])
+  })
+
+  test('I5 the rotator may write what it rotates and no other secret, and no agent type reads what it notes', async () => {
+    const world = await setup()
+    const { names } = world
+    const { cells, faults } = await provePolicies(client, world.token, world)
+    expect(faults).toEqual([])
+    const at = (path: string) => cells.filter((cell) => cell.path === path && cell.found.length > 0)
+    const whole = ['create', 'read', 'update']
+    for (const path of [names.rotation('chat-key'), names.pending('chat-key')])
+      expect(at(path)).toEqual([{ service: 'rotator', path, expected: whole, found: whole }])
+    const written = cells.filter(({ found, path }) => path.startsWith('kv/data/') && found.includes('update'))
+    expect(written.map(({ service, path }) => [service, path])).toEqual([
+      ['sidecar', names.auditHead('sidecar')],
+      ['rotator', names.secret('chat-key')],
+      ['rotator', names.rotation('chat-key')],
+      ['rotator', names.pending('chat-key')],
+    ])
+    expect(at(names.secret('chat-admin'))).toMatchObject([{ service: 'rotator', found: ['read'] }])
+  })
+
+  test('I5 a proof finds an agent type that holds the policy of the rotator, and a rotator that may write more', async () => {
+    const world = await setup()
+    const { names } = world
+    await target.root('POST', world.role('coder'), {
+      allowed_policies: [names.agent('coder'), names.rotator],
+    })
+    expect(await faultsOf(world)).toEqual(
+      expect.arrayContaining([
+        `agent type coder has policy "${names.rotator}" too`,
+        `agent type coder: ${names.secret('chat-admin')}: may read, expected nothing`,
+      ]),
+    )
+    await applyPolicies(client, world.token, world.desired)
+    const wide = `path "kv/data/tb/${world.cluster}/dev/+" { capabilities = ["create", "update"] }`
+    await target.root('POST', `sys/policies/acl/${names.rotator}`, { policy: wide })
+    expect(await faultsOf(world)).toContain(
+      `the rotator: ${names.secret('mail-key')}: may create, update, expected nothing`,
+    )
+  })
+
+  test('I5 a login of the rotator writes where Vault lets it: a new value with check-and-set, no other secret', async () => {
+    const world = await setup()
+    const { names, input } = world
+    const issued = await issueWrappedSecretId(client, world.token, { ...input, service: 'rotator' })
+    const { secret_id: secretId } = await client.unwrap(issued.wrapped.token)
+    const { token } = await client.approleLogin({ roleId: issued.roleId, secretId: String(secretId) })
+    expect(await client.kvWrite(token, names.secret('chat-key'), { value: 'new' }, 0)).toBe(1)
+    expect(await client.kvWrite(token, names.pending('chat-key'), { value: 'next' }, 0)).toBe(1)
+    await client.inventory.remove(token, names.pendingMetadata('chat-key'))
+    expect(await client.inventory.read(world.token, names.pending('chat-key'))).toBeUndefined()
+    for (const path of [names.secret('mail-key'), names.secret('chat-admin'), names.rotation('mail-key')])
+      await expect(client.kvWrite(token, path, { value: 'x' })).rejects.toMatchObject({ kind: 'denied' })
+    await client.revokeSelf(token)
   })
 
   test('I5 a proof finds what the entity of the sidecar gives, which no role and no policy of ours shows', async ({

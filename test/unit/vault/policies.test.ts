@@ -67,6 +67,34 @@ describe('I5 least: what a plan allows', () => {
     expect(new Set(allowed)).toEqual(new Set(['display_name', 'explicit_max_ttl', 'meta', 'ttl']))
   })
 
+  test('the rotator writes the secrets that it rotates, reads what it makes values with, and nothing else', () => {
+    const rotated = [{ secret: 'openai-api-key', adminSecret: 'openai-admin-key' }]
+    const plan = planPolicies({ ...input, rotated })
+    const { text } = plan.policies.find(({ name }) => name === 'tb--demo--dev--rotator')!
+    expect(rulesOf(text)).toEqual([
+      'auth/token/lookup-self "read"',
+      'auth/token/renew-self "update"',
+      'auth/token/revoke-self "update"',
+      'kv/data/tb/demo/dev--pending/openai-api-key "create", "read", "update"',
+      'kv/data/tb/demo/dev--rotation/openai-api-key "create", "read", "update"',
+      'kv/data/tb/demo/dev/openai-admin-key "read"',
+      'kv/data/tb/demo/dev/openai-api-key "create", "read", "update"',
+      'kv/metadata/tb/demo/dev--pending/openai-api-key "delete"',
+    ])
+  })
+
+  test('no token role can give the policy of the rotator, and an AppRole of its own has no other', () => {
+    const plan = planPolicies({ ...input, rotated: [{ secret: 'openai-api-key' }] })
+    expect(JSON.stringify(plan.tokenRoles)).not.toContain('rotator')
+    const role = plan.appRoles.find(({ name }) => name === 'tb--demo--dev--rotator')!.role
+    expect(role).toMatchObject({ token_policies: ['tb--demo--dev--rotator'], secret_id_num_uses: 1 })
+  })
+
+  test('where nothing rotates there is no rotator', () => {
+    const { policies, appRoles } = planPolicies(input)
+    expect(JSON.stringify([policies, appRoles])).not.toContain('--rotator')
+  })
+
   test('no policy has a wildcard, sudo, or a path of the system beyond lease renewal', () => {
     for (const { text } of planPolicies(input).policies)
       for (const rule of rulesOf(text)) {

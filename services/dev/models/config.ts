@@ -10,6 +10,8 @@ export const Config = z.object({
   host: z.string().default('127.0.0.1'),
   /** 0: any free port. */
   port: z.coerce.number().int().min(0).max(65_535).default(0),
-  /** JSON `{anthropic: string[], openai: string[]}`: the keys that are accepted. */
+  /** JSON `{anthropic, openai, openai-admin}`, each a list: the keys that are accepted from the beginning. */
   keysFile: z.string(),
+  /** Where keys are kept that are made by calls. Default: in memory. */
+  stateFile: z.string().optional(),
 })

@@ -9,6 +9,7 @@ await using standIn = await StandIn.open({
   host: config.host,
   port: config.port,
   keys: new AcceptedKeys(config.keysFile),
+  stateFile: config.stateFile,
   log,
 })
 const signal = untilSignal()

@@ -2,24 +2,36 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Log } from '#lib/runtime'
+import { type Clock, type Log, systemClock } from '#lib/runtime'
 import { anthropic } from './anthropic.ts'
 import { answerTo, type Conversation, faultOf } from './conversation.ts'
 import { BadRequestError, type Dialect } from './dialect.ts'
 import type { AcceptedKeys } from './keys.ts'
 import { openai } from './openai.ts'
+import { Organization } from './organization/organization.ts'
+import { type AdminFault, ORGANIZATION_PATH, serveOrganization } from './organization/routes.ts'
 
 export interface StandInOptions {
   host: string
   port: number
   keys: AcceptedKeys
+  /** Where keys are kept that are made by calls. Default: in memory. */
+  stateFile?: string | undefined
+  /** How long a new key is refused before it is known everywhere. Default 0. */
+  propagationMs?: number | undefined
   log: Log
+  clock?: Clock | undefined
 }
 
 const DIALECTS = [anthropic, openai]
 
-/** The stand-in model provider: Anthropic Messages and OpenAI Chat Completions on one HTTP server. */
+/**
+ * The stand-in model provider: Anthropic Messages, OpenAI Chat Completions, and the calls of OpenAI's organization that
+ * make and end keys, on one HTTP server.
+ */
 export class StandIn implements AsyncDisposable {
+  /** What goes wrong with the next calls to the organization; for tests. */
+  readonly faults: AdminFault[] = []
   readonly #server: Server
   readonly #stop = new AbortController()
 
@@ -27,9 +39,18 @@ export class StandIn implements AsyncDisposable {
     this.#server = server
   }
 
-  static async open({ host, port, keys, log }: StandInOptions): Promise<StandIn> {
+  static async open({
+    host,
+    port,
+    keys,
+    log,
+    clock = systemClock,
+    ...options
+  }: StandInOptions): Promise<StandIn> {
+    const organization = new Organization({ ...options, keys, clock })
     const server = createServer((request, response) => {
-      serve(request, response, { keys, stop: standIn.#stop.signal }).catch((error: unknown) => {
+      const serving = { keys, organization, faults: standIn.faults, stop: standIn.#stop.signal }
+      serve(request, response, serving).catch((error: unknown) => {
         if (!response.destroyed) log.error({ error: String(error) }, 'model stand-in failed')
         response.destroy()
       })
@@ -56,11 +77,14 @@ export class StandIn implements AsyncDisposable {
 
 interface Serving {
   keys: AcceptedKeys
+  organization: Organization
+  faults: AdminFault[]
   stop: AbortSignal
 }
 
 async function serve(request: IncomingMessage, response: ServerResponse, serving: Serving): Promise<void> {
   const path = (request.url ?? '').split('?')[0]!
+  if (path.startsWith(ORGANIZATION_PATH)) return serveOrganization({ ...serving, request, response })
   if (path === '/v1/models' && request.method === 'GET') return sendModels(request, response, serving)
   const dialect = DIALECTS.find((candidate) => candidate.path === path)
   if (!dialect || request.method !== 'POST') {
@@ -68,7 +92,7 @@ async function serve(request: IncomingMessage, response: ServerResponse, serving
     return undefined
   }
   const key = dialect.keyOf(request.headers)
-  if (!key || !serving.keys.has(dialect.provider, key)) {
+  if (!key || !accepts(serving, dialect, key)) {
     request.resume()
     send(response, 401, dialect.error(401, '', key))
     return undefined
@@ -117,10 +141,14 @@ async function stream(exchange: Exchange & { conversation: Conversation; pauseMs
   response.end()
 }
 
-function sendModels(request: IncomingMessage, response: ServerResponse, { keys }: Serving): void {
+function accepts({ keys, organization }: Serving, { provider }: Dialect, key: string): boolean {
+  return provider === 'openai' ? organization.use(key) : keys.has(provider, key)
+}
+
+function sendModels(request: IncomingMessage, response: ServerResponse, serving: Serving): void {
   const dialect = request.headers['x-api-key'] ? anthropic : openai
   const key = dialect.keyOf(request.headers)
-  if (key && keys.has(dialect.provider, key)) send(response, 200, dialect.models())
+  if (key && accepts(serving, dialect, key)) send(response, 200, dialect.models())
   else send(response, 401, dialect.error(401, '', key))
 }
 

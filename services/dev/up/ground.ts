@@ -28,6 +28,12 @@ export interface Ground {
   tracesUrl: string | undefined
 }
 
+/** Gives the stand-ins other model keys, and Vault's values with them. */
+export function renewModelKeys({ ownership }: Pick<Stage, 'ownership'>, { standIns }: Ground): void {
+  standIns.renewModelKeys()
+  if (standIns.keysFile) ownership.give('models', standIns.keysFile)
+}
+
 /** Starts Redis, Postgres, the trace store and the models stand-in, as far as the cluster needs them, all at once. */
 export async function startGround(stage: Stage): Promise<Ground> {
   const standIns = planStandIns(stage.cluster, stage.credentials)
@@ -85,8 +91,10 @@ async function startTraces(stage: Stage): Promise<{ telemetry: Telemetry; traces
   return { telemetry: { endpoint: tracesUrl, tokenFile }, tracesUrl }
 }
 
+/** Keys that were made by calls are kept through its restarts. */
 function startModels(stage: Stage, keysFile: string): Promise<string> {
-  const { ownership, cluster } = stage
+  const { ownership, cluster, directories } = stage
+  const folder = ownership.lend('models', privateDirectory(directories.data, 'models'))
   return startHelper(stage, {
     name: 'models',
     folder: 'dev/models',
@@ -95,6 +103,7 @@ function startModels(stage: Stage, keysFile: string): Promise<string> {
     config: (previous) => ({
       port: portFor(previous, 0),
       keysFile: ownership.give('models', keysFile),
+      stateFile: join(folder, 'organization.json'),
       environment: cluster.environment,
     }),
   })

@@ -11,32 +11,39 @@ export interface StandInDatabase {
   passwordFile: string
 }
 
-/** What `up` makes up in place of the outside: generated secret values, kept in the data directory. */
+/** What `up` makes up in place of the outside: generated secret values, and what accepts them. */
 export interface StandIns {
   /** Values for Vault's KV, by secret. */
   values: Map<string, string>
   /** The models stand-in's keysFile; absent when no model provider is stood in for. */
   keysFile?: string
   databases: StandInDatabase[]
+  /**
+   * Makes other keys for models: a Vault that has forgotten all begins with these. Those that were there may have been
+   * rotated since, and are ended at the stand-in.
+   */
+  renewModelKeys(): void
 }
 
-/** Decides what is stood in for, and makes its secrets. */
+/** Decides what is stood in for, and makes its secrets. Those of models are new each time, the databases' are kept. */
 export function planStandIns(cluster: Cluster, credentials: Credentials): StandIns {
   const values = new Map<string, string>()
-  const keys: Record<'anthropic' | 'openai', string[]> = { anthropic: [], openai: [] }
-  for (const secret of Object.values(cluster.secrets)) {
-    if (!isModelProvider(secret.provider) || !cluster.development.standIn.includes(secret.provider)) continue
-    const key = credentials.read(`stand-in-${secret.name}`, modelKey)
-    keys[secret.provider].push(key)
-    values.set(secret.name, key)
-  }
   const databases = cluster.development.standIn.includes('postgres')
     ? standInDatabases(cluster, credentials)
     : []
   for (const { adminSecret, user, passwordFile } of databases)
     values.set(adminSecret, `${user}:${credentials.read(fileName(passwordFile))}`)
-  if (keys.anthropic.length + keys.openai.length === 0) return { values, databases }
-  return { values, databases, keysFile: credentials.write('model-keys.json', JSON.stringify(keys)) }
+  const ofModels = Object.values(cluster.secrets).flatMap((secret) => {
+    const provider = modelProviderOf(secret)
+    return provider && cluster.development.standIn.includes(provider) ? [{ secret, provider }] : []
+  })
+  const renewModelKeys = () => {
+    const keys: AcceptedKeys = { anthropic: [], openai: [], 'openai-admin': [] }
+    for (const { secret } of ofModels) values.set(secret.name, addKey(keys, secret))
+    return credentials.write('model-keys.json', JSON.stringify(keys))
+  }
+  if (ofModels.length === 0) return { values, databases, renewModelKeys: () => {} }
+  return { values, databases, keysFile: renewModelKeys(), renewModelKeys }
 }
 
 /** Where the stand-ins listen; undefined for one that does not run. */
@@ -75,9 +82,24 @@ function standInDatabases(cluster: Cluster, credentials: Credentials): StandInDa
   return [...databases.values()]
 }
 
-function isModelProvider(provider: string): provider is 'anthropic' | 'openai' {
-  return provider === 'anthropic' || provider === 'openai'
+/** The content of the models stand-in's keysFile. */
+interface AcceptedKeys {
+  anthropic: string[]
+  openai: { key: string; project: string }[]
+  'openai-admin': string[]
 }
 
-const modelKey = () => `sk-stand-in-${randomBytes(24).toString('base64url')}`
+/** Which provider a secret is a key of, for models or for its keys. */
+function modelProviderOf({ provider }: Secret): 'anthropic' | 'openai' | undefined {
+  if (provider === 'openai-admin') return 'openai'
+  return provider === 'anthropic' || provider === 'openai' ? provider : undefined
+}
+
+function addKey(keys: AcceptedKeys, { provider, rotate }: Secret): string {
+  const key = `sk-stand-in-${randomBytes(24).toString('base64url')}`
+  if (provider === 'openai') keys.openai.push({ key, project: rotate?.project ?? 'default' })
+  else keys[provider === 'anthropic' ? 'anthropic' : 'openai-admin'].push(key)
+  return key
+}
+
 const fileName = (path: string) => path.slice(path.lastIndexOf('/') + 1)

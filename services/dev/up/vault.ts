@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Cluster } from '#lib/cluster'
 import { bootstrapVault, sidecarLogin, type VaultAccess } from './bootstrap.ts'
-import type { Ground } from './ground.ts'
+import { type Ground, renewModelKeys } from './ground.ts'
 import { nodeService } from './node-service.ts'
 import { portFor } from './ports.ts'
 import { type Stage, urlOf } from './stage.ts'
@@ -38,6 +38,7 @@ export async function startVault(stage: Stage, cluster: Cluster, ground: Ground)
     }),
     async afterReady(facts) {
       const access = { address: urlOf(facts, 'vault'), rootToken }
+      if (starts > 0) renewModelKeys(stage, ground)
       const { databasesLeftOut } = await bootstrapVault(access, cluster, ground.standIns.values)
       for (const name of databasesLeftOut)
         say(`secret ${name}: its admin secret has no value yet, so it cannot be leased`)

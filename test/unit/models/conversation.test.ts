@@ -57,7 +57,7 @@ test('the key file is read again when it changes, and a broken one changes nothi
   writeFileSync(file, JSON.stringify({ anthropic: ['first'] }))
   const keys = new AcceptedKeys(file)
   expect(keys.has('anthropic', 'first')).toBe(true)
-  expect(keys.has('openai', 'first')).toBe(false)
+  expect(keys.has('openai-admin', 'first')).toBe(false)
   writeFileSync(file, JSON.stringify({ anthropic: ['second-one'] }))
   expect([keys.has('anthropic', 'first'), keys.has('anthropic', 'second-one')]).toEqual([false, true])
   writeFileSync(file, '{')

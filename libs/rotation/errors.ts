@@ -39,3 +39,11 @@ export class ProviderFailedError extends Error {
     super(`${step}: ${why}`, options)
   }
 }
+
+/** Something else was made live while the new key was on its way: that one stays. */
+export class ReplacedError extends Error {
+  override readonly name = 'ReplacedError'
+  constructor(secret: string) {
+    super(`"${secret}" was written or deleted by someone else in the meantime`)
+  }
+}

@@ -13,7 +13,9 @@ export {
   KeyRefusedError,
   ProviderFailedError,
   RecordMalformedError,
+  ReplacedError,
 } from './errors.ts'
+export { graceMsOf, type Holders } from './grace.ts'
 export {
   type CreateRequest,
   type LastUse,
@@ -31,3 +33,8 @@ export {
   RotationRequest,
   RotationState,
 } from './record.ts'
+export { describeRotation, requestRotation, setSchedule, supplyKey, viewOf } from './requests.ts'
+export { Rotation, type RotationOptions, type Tended } from './rotation.ts'
+export { type MaintenanceWindow, parseSchedule, type Schedule, ScheduleError } from './schedule.ts'
+export { type LiveValue, type PendingValue, RotationStore, type StoreVault } from './store.ts'
+export { type Limits, LIMITS, type ManagedSecret } from './work.ts'

@@ -11,6 +11,8 @@ export interface CreateRequest {
   name: string
   /** The key that is live now: for a provider that alternates between two. */
   oldKeyId: string | null
+  /** What an operator supplied for this rotation; undefined: nothing. */
+  supplied: ProviderKey | undefined
   /** Aborts at the deadline; what the provider made by then is found by its name. */
   signal: AbortSignal
 }
@@ -36,6 +38,8 @@ export interface LastUse {
 export interface RotationProvider {
   /** The provider and the account at it: one rotation is in flight per account. */
   readonly account: string
+  /** False: its keys have no life of their own that could be ended, or that could be asked for. */
+  readonly endsKeys: boolean
   /** Makes a key. Not idempotent: called once per intent on record. @throws KeyAwaitedError when an operator has to supply it */
   create(request: CreateRequest): Promise<ProviderKey>
   /** The cheapest authenticated call. */

@@ -1,7 +1,8 @@
 import * as z from 'zod'
 
-/** Entries of a record's history; the oldest go first. */
+/** Entries of a record's history, and ids of rotations; the oldest go first. */
 export const HISTORY_KEPT = 60
+export const INTENTS_KEPT = 20
 
 /** Where a secret is in its rotation. `failed`: see {@link RotationRecord}.failure for why, and what is tried when. */
 export const RotationState = z.enum([
@@ -94,11 +95,16 @@ export const RotationRecord = z.strictObject({
   schedule: z.strictObject({ every: z.string().max(200), by: Who, at: Time }).nullable(),
   /** When a new value was promoted last. */
   rotatedAt: Time.nullable(),
-  /** When the next rotation is due; null: it was not planned yet. */
-  nextAt: Time.nullable(),
+  /** From when on the secret's age counts where it was never rotated; null: it was not looked at yet. */
+  trackedFrom: Time.nullable(),
+  /** When the next rotation is due, and by which schedule; null: it was not planned yet. */
+  next: z.strictObject({ at: Time, every: z.string() }).nullable(),
   /** When it was last said that the value is too old, so that it is said once a period. */
   overdueAlertAt: Time.nullable(),
-  /** Ids of all rotations that may have made a key which is not known to be gone, this one included. */
+  /**
+   * Ids of the latest rotations, this one included: a key whose name carries one is of our making. A call that hung may
+   * make its key long after it was given up, so an id stays here for some rotations more.
+   */
   intents: z.array(z.string()),
   history: z.array(HistoryEntry),
 })
@@ -116,7 +122,8 @@ export function newRecord(secret: string): RotationRecord {
     requested: null,
     schedule: null,
     rotatedAt: null,
-    nextAt: null,
+    trackedFrom: null,
+    next: null,
     overdueAlertAt: null,
     intents: [],
     history: [],

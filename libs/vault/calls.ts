@@ -38,6 +38,8 @@ export interface Call<T> {
   json?: object | undefined
   /** True: asks for the names below the path. As a parameter, because no proxy and no server of Node's knows the verb LIST. */
   list?: boolean
+  /** What follows the path's `?`. */
+  query?: string | undefined
   answer: z.ZodType<T>
   /** True: may be sent again when the first try's fate is unknown. Default: GET only. */
   idempotent?: boolean
@@ -138,7 +140,8 @@ export class VaultCalls implements AsyncDisposable {
   /** What node-vault calls in place of axios. The path '/' keeps its special case for sys/health away. */
   async #send({ method, headers, signal, call }: Request & Extras) {
     const body = call.json && JSON.stringify(call.json)
-    const path = call.list ? `${call.path}?list=true` : call.path
+    const query = call.list ? 'list=true' : call.query
+    const path = query === undefined ? call.path : `${call.path}?${query}`
     const reply = await this.#transport.send({ method, path, headers, body, signal })
     const good =
       reply.status === 200 || reply.status === 202 || reply.status === 204 || call.accept?.(reply.status)

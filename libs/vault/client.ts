@@ -129,9 +129,10 @@ export class VaultClient implements AsyncDisposable {
     return this.#post(token, path, { accessor }, answers.TokenInfoAnswer).catch(undefinedWhenGone)
   }
 
-  /** The latest version of a KV v2 entry (`path` with its `data` segment: see names). @throws notFound also when deleted */
-  kvRead(token: string, path: VaultPath): Promise<answers.KvEntry> {
-    return this.#calls.call({ method: 'GET', path, token, answer: answers.KvAnswer })
+  /** A version of a KV v2 entry, the latest by default (`path` with its `data` segment: see names). @throws notFound also when deleted */
+  kvRead(token: string, path: VaultPath, version?: number): Promise<answers.KvEntry> {
+    const query = version === undefined ? undefined : `version=${version}`
+    return this.#calls.call({ method: 'GET', path, query, token, answer: answers.KvAnswer })
   }
 
   /** Writes a version and gives its number. `cas`: the version that must be there now, 0 for none. @throws conflict */

@@ -13,6 +13,8 @@ export const BUILT_IN = {
   attempts: 3,
   maxAge: '1h',
   databaseTtl: '5m',
+  secretFresh: '5m',
+  secretStale: '15m',
   postgresPort: 5432,
   concurrencyAbove: '90%',
 } as const

@@ -18,11 +18,12 @@ export type {
   ModelRoute,
   Rotation,
   Secret,
+  SecretCache,
 } from './model.ts'
 export { parseCluster, type ParseOptions } from './parse.ts'
 export { levelFault } from './relations/trust.ts'
 export { writeResolvedCluster } from './resolved.ts'
-export { modelRoute, secretKind, usableSecrets } from './routes.ts'
+export { cacheOf, modelRoute, secretKind, usableSecrets } from './routes.ts'
 export { type ClusterKey, clusterKeys } from './schema/keys.ts'
 export { nameFault } from './schema/scalars.ts'
 export { didYouMean } from './source/suggest.ts'

@@ -64,8 +64,18 @@ export interface Secret {
   /** Of a database user; 5 minutes where the file says nothing. */
   ttlMs?: number
   rotate?: Rotation
+  /** Of a static secret; see {@link cacheOf} for what holds where the file says nothing. */
+  cache?: Partial<SecretCache>
   /** CIDR ranges that its use is expected from. */
   sources?: string[]
+}
+
+/** How long a sidecar uses a value. All milliseconds. */
+export interface SecretCache {
+  /** Before it asks Vault again, at most. */
+  freshMs: number
+  /** After that, while Vault does not answer. */
+  staleMs: number
 }
 
 /** Where the broker may carry a secret to, and how. */

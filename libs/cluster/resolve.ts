@@ -77,6 +77,7 @@ export function resolveSecret(name: string, content: SecretContent): Secret {
     grant: content.grant,
     ttlMs: content.ttl ?? (isDatabase ? parseDurationMs(BUILT_IN.databaseTtl) : undefined),
     rotate: content.rotate && resolveRotation(content.rotate),
+    cache: content.cache && defined({ freshMs: content.cache.fresh, staleMs: content.cache.stale }),
     sources: content.sources,
   })
 }

@@ -54,6 +54,12 @@ const Secret = z.strictObject({
   rotate: z
     .strictObject({ every: z.string(), project: optionalText, adminSecret: optionalText })
     .exactOptional(),
+  cache: z
+    .strictObject({
+      freshMs: z.int().positive().exactOptional(),
+      staleMs: z.int().nonnegative().exactOptional(),
+    })
+    .exactOptional(),
   sources: z.array(z.string()).exactOptional(),
 })
 const Resolved = z.strictObject({

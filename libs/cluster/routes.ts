@@ -1,4 +1,6 @@
-import type { Cluster, ModelRoute, Secret } from './model.ts'
+import { parseDurationMs } from '#lib/runtime'
+import { BUILT_IN } from './builtin.ts'
+import type { Cluster, ModelRoute, Secret, SecretCache } from './model.ts'
 
 /** The route that serves a model: the first whose pattern is the name itself, else the first that matches. */
 export function modelRoute(cluster: Pick<Cluster, 'models'>, model: string): ModelRoute | undefined {
@@ -23,6 +25,16 @@ export function usableSecrets(cluster: Pick<Cluster, 'agents' | 'models'>, agent
 /** `database`: one user per attempt, made by Vault. `static`: one value, stored in Vault. */
 export function secretKind(secret: Pick<Secret, 'provider'>): 'static' | 'database' {
   return secret.provider === 'postgres' ? 'database' : 'static'
+}
+
+/** How long a sidecar may use a value of a static secret. */
+export function cacheOf({ cache }: Pick<Secret, 'cache'>): SecretCache {
+  return { ...DEFAULT_CACHE, ...cache }
+}
+
+const DEFAULT_CACHE: SecretCache = {
+  freshMs: parseDurationMs(BUILT_IN.secretFresh)!,
+  staleMs: parseDurationMs(BUILT_IN.secretStale)!,
 }
 
 function matches(pattern: string, model: string): boolean {

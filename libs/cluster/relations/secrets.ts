@@ -33,6 +33,8 @@ function checkDatabase(check: Check, name: string): void {
     check.reportKey([...path, 'egress'], 'is for static secrets; a database is reached through connect')
   if (check.wrote([...path, 'rotate']))
     check.reportKey([...path, 'rotate'], 'is for static secrets; a database user is new for each attempt')
+  if (check.wrote([...path, 'cache']))
+    check.reportKey([...path, 'cache'], 'is for static secrets; a database user is leased, never cached')
   if (check.wrote([...path, 'deliver']))
     check.reportKey([...path, 'deliver'], 'is for static secrets; a database user is leased to the attempt')
 }

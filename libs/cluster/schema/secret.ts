@@ -60,6 +60,19 @@ const RotationKeys = z.strictObject({
   }),
 })
 
+const Cache = z.strictObject({
+  fresh: optional(duration('1s', '1h'), {
+    type: 'duration',
+    default: BUILT_IN.secretFresh,
+    meaning: 'How long a sidecar serves the value before it asks Vault again, at most',
+  }),
+  stale: optional(duration('0s', '1d'), {
+    type: 'duration',
+    default: BUILT_IN.secretStale,
+    meaning: 'How long after that it serves the value while Vault does not answer',
+  }),
+})
+
 /** A mapping, or its short form: the schedule alone. */
 const Rotation = z.preprocess((value) => (typeof value === 'string' ? { every: value } : value), RotationKeys)
 
@@ -119,6 +132,10 @@ export const SecretKeys = z.strictObject({
   rotate: optional(Rotation, {
     type: 'schedule or mapping',
     meaning: 'When it gets a new value: `daily`, `weekly`, `monthly`, cron, or a mapping',
+  }),
+  cache: optional(Cache, {
+    type: 'mapping',
+    meaning: 'For static secrets: how long a value is used without asking Vault; a rotation waits as long',
   }),
   sources: optional(z.array(cidr()).min(1, 'expected at least one address range'), {
     type: 'list of CIDR',

@@ -28,6 +28,7 @@ describe('a cluster file becomes typed values', () => {
         allow: ['POST /v1/chat/completions'],
       },
       rotate: { every: 'daily', project: 'proj-demo', adminSecret: 'openai-admin-key' },
+      cache: { freshMs: 10_000, staleMs: 0 },
       sources: ['127.0.0.0/8', '::1/128'],
     })
     expect(cluster.secrets['orders-db']).toEqual({

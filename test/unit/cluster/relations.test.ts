@@ -194,12 +194,13 @@ describe('secrets', () => {
 
   test('a database secret is neither brokered nor rotated', () => {
     const text = secretsOf(
-      `s: { provider: postgres, ${connect}, grant: ["SELECT ON t"], rotate: daily, deliver: value }`,
+      `s: { provider: postgres, ${connect}, grant: ["SELECT ON t"], rotate: daily, deliver: value, cache: {} }`,
       'adm: { provider: postgres-admin }',
     )
     expect(linesOf(text)).toEqual([
       expect.stringContaining('secrets.s.rotate: is for static secrets'),
       expect.stringContaining('secrets.s.deliver: is for static secrets'),
+      expect.stringContaining('secrets.s.cache: is for static secrets'),
     ])
   })
 })

@@ -69,6 +69,7 @@ secrets:
     provider: openai
     egress: { base-url: "https://api.openai.com", header: "authorization: Bearer {value}", allow: ["POST /v1/chat/completions"] }
     rotate: { every: daily, project: proj-demo, admin-secret: openai-admin-key }
+    cache: { fresh: 10s, stale: 0s }
     sources: [127.0.0.0/8, "::1/128"]
   openai-admin-key: { provider: openai-admin }
   orders-db-admin: { provider: postgres-admin }

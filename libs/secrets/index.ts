@@ -28,7 +28,8 @@ export {
   wrappedLogin,
   type WrappedLoginOptions,
 } from './login.ts'
-export { type CacheState, type ReaderOptions, type SecretRead, SecretReader } from './reader.ts'
+export { type CacheState, type KeepTimes } from './cached-secret.ts'
+export { type ReaderOptions, type SecretRead, SecretReader } from './reader.ts'
 export { maskJson } from './redaction/mask-json.ts'
 export { MASK, Masker } from './redaction/masker.ts'
 export { Patterns } from './redaction/patterns.ts'

@@ -3,24 +3,31 @@ import { type Clock, type Log, silentLog, systemClock } from '#lib/runtime'
 import { attribute } from '#lib/telemetry'
 import { isVaultError, type KvEntry, type VaultClient, type VaultNames } from '#lib/vault'
 import {
+  cachedRefusal,
+  type CachedSecret,
+  cachedValue,
+  type CacheState,
+  KEEP_TIMES,
+  type KeepTimes,
+  stateOf,
+  valueOf,
+} from './cached-secret.ts'
+import {
   SecretDeniedError,
   SecretMalformedError,
   SecretNotFoundError,
   SecretUnavailableError,
 } from './errors.ts'
+import { Generations } from './generations.ts'
 import type { SidecarIdentity } from './identity.ts'
-import { SecretValue } from './secret-value.ts'
+import type { SecretValue } from './secret-value.ts'
 import { TypeTokens } from './type-tokens.ts'
 import { inVaultSpan } from './vault-span.ts'
 
-const FRESH_MS = 300_000
-/** A value that is used when so much of its freshness is over is read again, and nobody waits for it. */
-const AHEAD = 0.8
-/** From one such read that failed to the next. */
+/** From one read ahead that failed to the next. */
 const AHEAD_PAUSE_MS = 10_000
-const DENIED_MS = 5000
-const NOT_FOUND_MS = 10_000
-const FIRST_REFUSAL_PAUSE_MS = 1000
+/** How long a value is used that is older than what is known to be live: until another of Vault's nodes has it too. */
+const BEHIND_MS = 1000
 const MAX_ENTRIES = 4096
 
 /** What a reader needs. */
@@ -31,8 +38,8 @@ export interface ReaderOptions {
   log?: Log | undefined
   clock?: Clock | undefined
   random?: (() => number) | undefined
-  /** How long past its freshness a value is served while Vault does not answer. Default 15 min, 0 for never. */
-  staleMs?: number | undefined
+  /** How long values of a secret are kept. Default: fresh for 5 min, and 15 min more while Vault does not answer. */
+  keepTimes?: ((secret: string) => KeepTimes) | undefined
 }
 
 /** A static secret as read. Valid until the reader is disposed. */
@@ -46,45 +53,31 @@ export interface SecretRead {
   requestId: string | undefined
 }
 
-/** What is kept of a secret for an agent type. */
-export interface CacheState {
-  agentType: string
-  /** `value`, or why there is none. */
-  state: 'value' | 'denied' | 'not-found' | 'unusable'
-  /** The KV version of the value. */
-  generation?: number
-  /** How long it is served without asking Vault; 0 or less when the next read asks. */
-  freshForMs: number
-}
-
-type Entry = { refreshAt: number; freshUntil: number; staleUntil: number } & (
-  | { value: SecretValue; requestId: string | undefined }
-  | { error: Error }
-)
-
 /**
  * Static secrets, read through a cache.
  * R1: a value is cached per (agent type, secret), read with a token of that type: Vault is the judge, never the cache.
  * R2: at most one read of a key is under way; the others wait for it.
  * R3: denied or gone purges the value at once, and is itself remembered for some seconds.
  * R4: a value in use is read anew before it is old, beside those who use it.
- * R5: while Vault does not answer, the last value is served up to `staleMs`, said so; then it fails.
+ * R5: while Vault does not answer, the last value is served up to its `staleMs`, said so; then it fails.
  * R6: what was asked before a secret was forgotten is not kept.
+ * R7: once a newer generation is known, from a message or from any read, no older value counts as fresh.
  */
 export class SecretReader implements AsyncDisposable {
   readonly #options: ReaderOptions
   readonly #clock: Clock
   readonly #log: Log
   readonly #tokens: TypeTokens
-  readonly #entries = new Map<string, Entry>()
-  readonly #refused = new Map<string, { generation: number; pauseMs: number; until: number }>()
-  readonly #loading = new Map<string, Promise<Entry>>()
+  readonly #entries = new Map<string, CachedSecret>()
+  readonly #generations: Generations
+  readonly #loading = new Map<string, Promise<CachedSecret>>()
 
   private constructor(options: ReaderOptions) {
     this.#options = options
     this.#clock = options.clock ?? systemClock
     this.#log = options.log ?? silentLog
     this.#tokens = new TypeTokens(options.identity, this.#clock)
+    this.#generations = new Generations(this.#clock)
   }
 
   /** Reads nothing yet. */
@@ -108,35 +101,45 @@ export class SecretReader implements AsyncDisposable {
   }
 
   /**
-   * Forgets the value unless it is newer than `generation`: the service that it is for has refused it. A service that
-   * refuses everything does not make a storm of reads: asking again for the same generation waits 1 s, then doubling.
-   * True when the next read may give another value.
+   * The service that it is for has refused this generation. Gives a newer one if there is one: one of all who ask reads,
+   * the others wait for what it finds. A service that refuses everything does not make a storm of reads: then nobody asks
+   * for a second, then for twice as long.
    */
-  invalidate(agentType: string, secret: string, generation: number): boolean {
-    const key = keyOf(agentType, secret)
-    const entry = this.#entries.get(key)
-    if (!entry || !('value' in entry) || entry.value.generation > generation) return true
-    const before = this.#refused.get(key)
-    const repeated = before?.generation === entry.value.generation
-    if (repeated && this.#clock.now() < before.until) return false
-    const pauseMs = repeated ? Math.min(before.pauseMs * 2, FRESH_MS) : FIRST_REFUSAL_PAUSE_MS
-    const until = this.#clock.now() + pauseMs
-    this.#refused.set(key, { generation: entry.value.generation, pauseMs, until })
-    entry.freshUntil = 0
-    return true
+  async newer(agentType: string, secret: string, generation: number): Promise<SecretRead | undefined> {
+    const loads = [...this.#loading].flatMap(([key, load]) => (isOf(key, secret) ? [load] : []))
+    // Without one nobody may pass between the look and the read that follows from it: no await then.
+    if (loads.length > 0) await Promise.allSettled(loads)
+    const entry = this.#entries.get(keyOf(agentType, secret))
+    const isOld = entry && 'value' in entry && entry.value.generation <= generation
+    if (isOld && !this.#generations.refused(secret, generation)) return undefined
+    if (isOld) entry.freshUntil = 0
+    const read = await this.read(agentType, secret)
+    return read.generation > generation ? read : undefined
+  }
+
+  /** A generation is said to be live: what is older is read anew at once. A wrong word costs a read a second for a while. */
+  promoted(secret: string, generation: number): void {
+    for (const agentType of this.#outdate(secret, generation))
+      this.#loadOnce(agentType, secret).catch(() => {})
+  }
+
+  /** Words of what is live may have been missed: every value is read anew by the next who uses it. */
+  doubt(): void {
+    for (const entry of this.#entries.values()) if ('value' in entry) entry.freshUntil = 0
   }
 
   /** Forgets a secret for every agent type, its absence and refusals too: the next read asks Vault. */
   forget(secret: string): void {
-    for (const known of [this.#entries, this.#loading, this.#refused])
-      for (const key of known.keys()) if (key.endsWith(`/${secret}`)) known.delete(key)
+    for (const known of [this.#entries, this.#loading])
+      for (const key of known.keys()) if (isOf(key, secret)) known.delete(key)
+    this.#generations.forget(secret)
   }
 
   /** What is kept of a secret: for operators, never a value. */
   cached(secret: string): CacheState[] {
     const now = this.#clock.now()
     return [...this.#entries].flatMap(([key, entry]) => {
-      const [agentType, name] = key.split('/') as [string, string]
+      const [agentType, name] = partsOf(key)
       return name === secret ? [{ agentType, ...stateOf(entry), freshForMs: entry.freshUntil - now }] : []
     })
   }
@@ -163,32 +166,48 @@ export class SecretReader implements AsyncDisposable {
     return { value, generation: value.generation, stale, requestId }
   }
 
-  #refreshAhead(entry: Entry, agentType: string, secret: string): void {
+  #refreshAhead(entry: CachedSecret, agentType: string, secret: string): void {
     if (this.#clock.now() < entry.refreshAt) return
     entry.refreshAt = this.#clock.now() + AHEAD_PAUSE_MS
     this.#loadOnce(agentType, secret).catch(() => {})
   }
 
-  #loadOnce(agentType: string, secret: string): Promise<Entry> {
+  #loadOnce(agentType: string, secret: string): Promise<CachedSecret> {
     const key = keyOf(agentType, secret)
     const running = this.#loading.get(key)
     if (running) return running
     const isWanted = () => this.#loading.get(key) === loading
-    const loading: Promise<Entry> = this.#load(agentType, secret)
+    const loading: Promise<CachedSecret> = this.#load(agentType, secret)
       .then((entry) => (isWanted() ? this.#keep(key, entry) : entry))
       .finally(() => isWanted() && this.#loading.delete(key))
     this.#loading.set(key, loading)
     return loading
   }
 
-  async #load(agentType: string, secret: string): Promise<Entry> {
+  async #load(agentType: string, secret: string): Promise<CachedSecret> {
     const askedAt = this.#clock.now()
+    const { keepTimes = () => KEEP_TIMES, random = Math.random } = this.#options
     try {
       const { data, version, requestId } = await this.#ask(agentType, secret)
-      return { ...this.#freshness(askedAt), value: valueOf(secret, data, version), requestId }
+      const value = valueOf(secret, data, version)
+      const entry = cachedValue(value, { requestId, askedAt, times: keepTimes(secret), random: random() })
+      if (this.#generations.isBehind(secret, version)) entry.freshUntil = this.#clock.now() + BEHIND_MS
+      this.#outdate(secret, version)
+      return entry
     } catch (error) {
       return this.#loadFailed(agentType, secret, error)
     }
+  }
+
+  /** Notes that a generation is live. Gives the agent types that have an older one, which is fresh no more. */
+  #outdate(secret: string, generation: number): string[] {
+    if (!this.#generations.seen(secret, generation)) return []
+    return [...this.#entries].flatMap(([key, entry]) => {
+      const [agentType, name] = partsOf(key)
+      if (name !== secret || !('value' in entry) || entry.value.generation >= generation) return []
+      entry.freshUntil = 0
+      return [agentType]
+    })
   }
 
   /** One read; once more with a new token when the refusal was the token's end and not its policy. */
@@ -204,33 +223,20 @@ export class SecretReader implements AsyncDisposable {
     }
   }
 
-  #loadFailed(agentType: string, secret: string, error: unknown): Entry {
-    const freshUntil = (forMs: number) => this.#clock.now() + forMs
-    const refused = (error: Error, forMs: number) => ({
-      error,
-      refreshAt: Infinity,
-      freshUntil: freshUntil(forMs),
-      staleUntil: 0,
-    })
-    if (isVaultError(error, 'denied')) return refused(new SecretDeniedError(agentType, secret), DENIED_MS)
-    if (isVaultError(error, 'notFound')) return refused(new SecretNotFoundError(secret), NOT_FOUND_MS)
-    if (error instanceof SecretMalformedError) return refused(error, NOT_FOUND_MS)
+  #loadFailed(agentType: string, secret: string, error: unknown): CachedSecret {
+    const now = this.#clock.now()
+    if (isVaultError(error, 'denied')) return cachedRefusal(new SecretDeniedError(agentType, secret), now)
+    if (isVaultError(error, 'notFound')) return cachedRefusal(new SecretNotFoundError(secret), now)
+    if (error instanceof SecretMalformedError) return cachedRefusal(error, now)
     const last = this.#entries.get(keyOf(agentType, secret))
     if (!isVaultError(error) || !error.retryable) throw error
-    if (!last || !('value' in last) || this.#clock.now() >= last.staleUntil)
+    if (!last || !('value' in last) || now >= last.staleUntil)
       throw new SecretUnavailableError(secret, { cause: error })
     this.#log.warn({ secret, agentType, kind: error.kind }, 'Vault does not answer; serving the last value')
     return last
   }
 
-  #freshness(askedAt: number): Pick<Entry, 'refreshAt' | 'freshUntil' | 'staleUntil'> {
-    const { random = Math.random, staleMs = 900_000 } = this.#options
-    const freshMs = FRESH_MS * (0.9 + random() / 5)
-    const freshUntil = askedAt + freshMs
-    return { refreshAt: askedAt + freshMs * AHEAD, freshUntil, staleUntil: freshUntil + staleMs }
-  }
-
-  #keep(key: string, entry: Entry): Entry {
+  #keep(key: string, entry: CachedSecret): CachedSecret {
     this.#entries.delete(key)
     this.#entries.set(key, entry)
     if (this.#entries.size > MAX_ENTRIES) this.#entries.delete(this.#entries.keys().next().value!)
@@ -238,16 +244,6 @@ export class SecretReader implements AsyncDisposable {
   }
 }
 
-function stateOf(entry: Entry): Pick<CacheState, 'state' | 'generation'> {
-  if ('value' in entry) return { state: 'value', generation: entry.value.generation }
-  if (entry.error instanceof SecretDeniedError) return { state: 'denied' }
-  return { state: entry.error instanceof SecretNotFoundError ? 'not-found' : 'unusable' }
-}
-
 const keyOf = (agentType: string, secret: string) => `${agentType}/${secret}`
-
-function valueOf(secret: string, data: Record<string, unknown>, generation: number): SecretValue {
-  const value = data['value']
-  if (typeof value !== 'string' || value === '') throw new SecretMalformedError(secret)
-  return new SecretValue(secret, value, generation)
-}
+const isOf = (key: string, secret: string) => key.endsWith(`/${secret}`)
+const partsOf = (key: string) => key.split('/') as [agentType: string, secret: string]

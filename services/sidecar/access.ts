@@ -84,22 +84,14 @@ export class Access {
     return await this.#brokered(attempt, { name: secret.name, egress: secret.egress, read }, action)
   }
 
-  /**
-   * The service refused this generation of the secret. Gives a newer one if there is one: read by one of all who ask, and
-   * after a while alone when reading did not help before.
-   */
+  /** The service refused this generation of the secret. Gives a newer one if there is one. */
   async newer(
     attempt: LiveAttempt,
     { name, egress, read: refused }: BrokeredSecret,
     action: 'model' | 'egress',
   ): Promise<BrokeredSecret | undefined> {
-    const { reader } = this.#options
-    const agentType = attempt.agentType.name
-    if (!reader.invalidate(agentType, name, refused.generation)) return undefined
-    const read = await reader.read(agentType, name)
-    return read.generation > refused.generation
-      ? await this.#brokered(attempt, { name, egress, read }, action)
-      : undefined
+    const read = await this.#options.reader.newer(attempt.agentType.name, name, refused.generation)
+    return read && (await this.#brokered(attempt, { name, egress, read }, action))
   }
 
   /** A value for the context itself: `deliver: value` alone. */

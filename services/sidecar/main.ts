@@ -1,5 +1,5 @@
 import { AuditLog } from '#lib/audit'
-import { loadCluster } from '#lib/cluster'
+import { cacheOf, loadCluster } from '#lib/cluster'
 import { openAlerts, openRedis, readPublicKey, serviceKeys } from '#lib/queue'
 import { announceReady, createLog, loadConfig, onDispose, quietExperiments, untilSignal } from '#lib/runtime'
 import { SecretReader } from '#lib/secrets'
@@ -10,6 +10,7 @@ import { auditKeyOf } from './audit-key.ts'
 import { Config } from './config.ts'
 import { identityLost, openIdentity } from './identity.ts'
 import { openOperatorSocket } from './operator-socket.ts'
+import { listenForPromotions } from './promotion-listener.ts'
 import { Sidecar } from './sidecar.ts'
 import { vaultOptions } from './vault-options.ts'
 
@@ -17,16 +18,20 @@ quietExperiments()
 const config = loadConfig(Config, process.env)
 const log = createLog('sidecar')
 const cluster = await loadCluster(config.clusterFile)
-const { environment } = cluster
+const { name, environment } = cluster
+const scope = { cluster: name, environment }
 await using _telemetry = await openTelemetry({ service: 'sidecar', environment, ...config.telemetry, log })
 const redis = await openRedis(config.redis, 'reader', { log })
 await using _redis = onDispose(() => redis.disconnect())
 await using vault = await VaultClient.open(vaultOptions(config.vault))
-const names = vaultNames({ cluster: cluster.name, environment })
+const names = vaultNames(scope)
 await using identity = await openIdentity(config.vault, { vault, names, log })
-await using reader = await SecretReader.open({ identity, vault, names, log })
+const keepTimes = (secret: string) => cacheOf(cluster.secrets[secret] ?? {})
+await using reader = await SecretReader.open({ identity, vault, names, keepTimes, log })
+const channel = await openRedis(config.redis, 'reader', { log })
+await using _promotions = await listenForPromotions({ channel, scope, reader, log })
 await using audit = await AuditLog.open({ file: config.auditFile, log })
-const keys = serviceKeys({ cluster: cluster.name, environment }, 'sidecar')
+const keys = serviceKeys(scope, 'sidecar')
 const raise = openAlerts(redis, keys, log)
 await using _anchor = await anchorAudit({ audit, redis, keys, identity, raise, log })
 await using _sidecar = await Sidecar.open({

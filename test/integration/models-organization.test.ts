@@ -54,7 +54,7 @@ async function setup(options: { propagationMs?: number } = {}) {
     ).status
   const keys = async () => (await admin('GET', '/api_keys')).body['data'] as Record<string, any>[]
   const make = async (body: object = { name: 'tb/demo/a' }) =>
-    (await admin('POST', '/service_accounts', body)).body as Record<string, any>
+    (await admin('POST', '/service_accounts', body)).body
   return Object.assign(world, { restart, admin, chat, keys, make })
 }
 

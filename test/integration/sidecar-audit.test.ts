@@ -99,8 +99,9 @@ describe('I8: a line says where the use came from, where it went, and under whic
     const ask = ({ context }: (typeof contexts)[0]) =>
       context.ask('POST', '/v1/model/generate', { prompt: 'hi' })
     expect((await Promise.all(contexts.map(ask))).map(({ status }) => status)).toEqual(Array(8).fill(200))
-    for (const { job } of contexts)
-      expect((await linesOf(job.jobId)).filter(({ action }) => action === 'dialled')).toHaveLength(1)
+    const dialled = async (jobId: string) =>
+      (await linesOf(jobId)).filter(({ action }) => action === 'dialled')
+    for (const { job } of contexts) await expect.poll(() => dialled(job.jobId)).toHaveLength(1)
   })
 
   test('a refusal, and an act of an operator, whose name is a claim', async () => {

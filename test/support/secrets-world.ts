@@ -1,4 +1,10 @@
-import { type IdentityOptions, SidecarIdentity, wrappedLogin } from '#lib/secrets'
+import {
+  type IdentityOptions,
+  type ReaderOptions,
+  SecretReader,
+  SidecarIdentity,
+  wrappedLogin,
+} from '#lib/secrets'
 import { createLog, type Log } from '#lib/runtime'
 import { vaultNames } from '#lib/vault'
 import { FakeVault } from './fake-vault.ts'
@@ -21,6 +27,14 @@ export function secretsWorld() {
     ...world,
     login: (more: Partial<IdentityOptions> = {}) => SidecarIdentity.open({ ...options, ...more }),
   }
+}
+
+/** The same with a reader, whose values are fresh for as long as they may be. */
+export async function readerWorld(more: Partial<ReaderOptions> = {}) {
+  const world = secretsWorld()
+  const identity = await world.login()
+  const reader = await SecretReader.open({ ...world, identity, random: () => 1, ...more })
+  return { ...world, identity, reader, path: world.names.secret('api-key') }
 }
 
 function collectingLog(lines: string[]): Log {

@@ -21,6 +21,7 @@ import { issueWrappedSecretId, type VaultClient, vaultNames } from '#lib/vault'
 import { AcceptedKeys } from '../../services/dev/models/keys.ts'
 import { StandIn } from '../../services/dev/models/server.ts'
 import { openIdentity } from '../../services/sidecar/identity.ts'
+import { listenForPromotions } from '../../services/sidecar/promotion-listener.ts'
 import { Sidecar } from '../../services/sidecar/sidecar.ts'
 import { RedactionLink } from '../../services/worker/redaction.ts'
 import { startRedis } from './queue-redis.ts'
@@ -52,6 +53,9 @@ export async function openSidecarWorld({ postgres }: { postgres?: ScratchPostgre
   let reads = 0
   const kvRead: VaultClient['kvRead'] = (...asked) => (reads++, client.kvRead(...asked))
   const reader = stack.use(await SecretReader.open({ identity, vault: { kvRead }, names }))
+  const scope = { cluster: cluster.name, environment: cluster.environment }
+  const channel = await openRedis(redisServer.config, 'reader')
+  stack.use(await listenForPromotions({ channel, scope, reader, log: silentLog }))
   const auditFile = join(folder, 'audit.jsonl')
   const audit = stack.use(await AuditLog.open({ file: auditFile }))
   const keys = await writeKeys(cluster, folder)
@@ -147,6 +151,8 @@ export async function openSidecarWorld({ postgres }: { postgres?: ScratchPostgre
     client,
     names,
     reader,
+    channel,
+    scope,
     database,
     identityFiles,
     socketOf,

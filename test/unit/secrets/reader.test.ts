@@ -1,17 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { SecretDeniedError, SecretNotFoundError, SecretReader, SecretUnavailableError } from '#lib/secrets'
-import { secretsWorld } from '../../support/secrets-world.ts'
+import { SecretDeniedError, SecretNotFoundError, SecretUnavailableError } from '#lib/secrets'
+import { readerWorld as setup } from '../../support/secrets-world.ts'
 import { settle } from '../../support/turned-clock.ts'
 
 const MINUTE = 60_000
-async function setup(more: { staleMs?: number; random?: () => number } = {}) {
-  const world = secretsWorld()
-  const identity = await world.login()
-  const reader = await SecretReader.open({ ...world, identity, random: () => 0.5, ...more })
-  const path = world.names.secret('api-key')
-  return { ...world, identity, reader, path }
-}
-
 describe('the cache of static secrets', () => {
   test('a hundred reads at once cost one mint and one call', async () => {
     const { vault, reader } = await setup()
@@ -151,7 +143,7 @@ describe('the cache of static secrets', () => {
   )
 
   test('while Vault is away the last value is served, marked stale, and then no more', async () => {
-    const { clock, vault, reader } = await setup({ staleMs: 15 * MINUTE })
+    const { clock, vault, reader } = await setup()
     await reader.read('writer', 'api-key')
     vault.fail('kvRead', { kind: 'sealed' }, { kind: 'timeout' })
     await clock.advance(19 * MINUTE)
@@ -159,44 +151,6 @@ describe('the cache of static secrets', () => {
     await clock.advance(MINUTE)
     await expect(reader.read('writer', 'api-key')).rejects.toThrow(SecretUnavailableError)
     expect(await reader.read('writer', 'api-key')).toMatchObject({ stale: false })
-  })
-
-  test('a service that refuses every value makes no storm: 8 reads at most in the first minute', async () => {
-    const { clock, vault, reader } = await setup()
-    for (let ms = 0; ms < MINUTE; ms += 100) {
-      const { generation } = await reader.read('writer', 'api-key')
-      reader.invalidate('writer', 'api-key', generation)
-      await clock.advance(100)
-    }
-    expect(vault.count('kvRead')).toBeLessThanOrEqual(8)
-  })
-
-  test('a refused value may have another after 1 s, then after twice as long, and a newer one at once', async () => {
-    const { clock, vault, reader, path } = await setup()
-    const refuse = async () => {
-      const { generation } = await reader.read('writer', 'api-key')
-      return reader.invalidate('writer', 'api-key', generation)
-    }
-    expect([await refuse(), await refuse()]).toEqual([true, false])
-    await clock.advance(1000)
-    expect([await refuse(), await refuse()]).toEqual([true, false])
-    await clock.advance(1000)
-    expect(await refuse()).toBe(false)
-    await clock.advance(1000)
-    expect(await refuse()).toBe(true)
-    vault.kv.set(path, { data: { value: 'second' }, version: 4 })
-    expect(await refuse()).toBe(true)
-    expect(reader.invalidate('writer', 'api-key', 3)).toBe(true)
-  })
-
-  test('an invalidated value is read anew at once, and a newer one is kept', async () => {
-    const { vault, reader, path } = await setup()
-    await reader.read('writer', 'api-key')
-    vault.kv.set(path, { data: { value: 'second' }, version: 4 })
-    reader.invalidate('writer', 'api-key', 2)
-    expect(await reader.read('writer', 'api-key')).toMatchObject({ generation: 3 })
-    reader.invalidate('writer', 'api-key', 3)
-    expect(await reader.read('writer', 'api-key')).toMatchObject({ generation: 4 })
   })
 })
 

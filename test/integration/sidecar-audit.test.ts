@@ -36,6 +36,8 @@ async function inVault(id: string) {
     .find(({ type, request: { id: found } }) => type === 'response' && found === id)
 }
 
+const dialled = async (jobId: string) => (await linesOf(jobId)).filter(({ action }) => action === 'dialled')
+
 describe('I8: a line says where the use came from, where it went, and under which id Vault has it', () => {
   test('a value that is read: of the request that brought it, for every attempt that gets it from the cache', async () => {
     const attempts = [await world.granted('writer'), await world.granted('writer')]
@@ -99,8 +101,6 @@ describe('I8: a line says where the use came from, where it went, and under whic
     const ask = ({ context }: (typeof contexts)[0]) =>
       context.ask('POST', '/v1/model/generate', { prompt: 'hi' })
     expect((await Promise.all(contexts.map(ask))).map(({ status }) => status)).toEqual(Array(8).fill(200))
-    const dialled = async (jobId: string) =>
-      (await linesOf(jobId)).filter(({ action }) => action === 'dialled')
     for (const { job } of contexts) await expect.poll(() => dialled(job.jobId)).toHaveLength(1)
   })
 

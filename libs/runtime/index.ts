@@ -6,7 +6,7 @@
  * 3. The first signal asks to end, the second ends at once; the supervisor's end is a first signal.
  */
 export { Alert, Severity } from './alert.ts'
-export { type Clock, slept, systemClock } from './clock.ts'
+export { type Clock, slept, steadyClock, systemClock } from './clock.ts'
 export {
   ConfigError,
   configToEnv,

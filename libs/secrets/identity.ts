@@ -1,4 +1,4 @@
-import { type Clock, type Log, messageOf, slept, systemClock } from '#lib/runtime'
+import { type Clock, type Log, messageOf, slept, steadyClock } from '#lib/runtime'
 import { isVaultError, type VaultAuth, type VaultClient, type VaultNames } from '#lib/vault'
 import { type ChildToken, childToken, TRUST_MARGIN_MS } from './child-token.ts'
 import { IdentityLostError } from './errors.ts'
@@ -35,7 +35,9 @@ export interface MintOptions {
  * The sidecar's own standing with Vault: it reads no secret, it mints tokens that do.
  * N1: the token is trusted until asked at + ttl - margin; a renewal that is slow or fails extends nothing.
  * N2: it is renewed at two thirds of its TTL. When that fails for good it is lost, loudly: `lost` aborts, `mint` throws.
- * N3: disposal revokes it if it is its own, and with it everything minted from it. Of one that died without, the next one does so.
+ * N3: a refusal of the own token's may be its end and not its policy (someone revoked it, Vault's clock was set): a renewal
+ *     tells at once, so that it is lost within a second and not at two thirds of its TTL.
+ * N4: disposal revokes it if it is its own, and with it everything minted from it. Of one that died without, the next one does so.
  */
 export class SidecarIdentity implements AsyncDisposable {
   readonly #options: Settled
@@ -43,6 +45,8 @@ export class SidecarIdentity implements AsyncDisposable {
   readonly #lost = new AbortController()
   readonly #background = new Set<Promise<unknown>>()
   readonly #token: SecretValue
+  #doubt = new AbortController()
+  #checking: Promise<unknown> | undefined
   /** Names the token to Vault without being one: it may lie on disk. */
   readonly accessor: string
   #ttlMs = 0
@@ -60,7 +64,7 @@ export class SidecarIdentity implements AsyncDisposable {
 
   /** Logs in, and keeps the token alive until disposed. @throws what the login throws */
   static async open(options: IdentityOptions): Promise<SidecarIdentity> {
-    const all = { ...options, clock: options.clock ?? systemClock, random: options.random ?? Math.random }
+    const all = { ...options, clock: options.clock ?? steadyClock, random: options.random ?? Math.random }
     const askedAt = all.clock.now()
     return new SidecarIdentity(all, askedAt, await options.login.logIn())
   }
@@ -86,13 +90,15 @@ export class SidecarIdentity implements AsyncDisposable {
     const { vault, names, clock } = this.#options
     const askedAt = clock.now()
     const role = names.agent(agentType)
-    const auth = await vault.createToken(this.#own(), role, { ttlMs, meta, displayName: agentType })
+    const asked = { ttlMs, meta, displayName: agentType }
+    const auth = await this.#asSelf((token) => vault.createToken(token, role, asked))
     return childToken(agentType, askedAt, auth)
   }
 
   /** True when Vault knows the token no more. @throws IdentityLostError, VaultError */
   async isGone(child: ChildToken): Promise<boolean> {
-    return (await this.#options.vault.lookupAccessor(this.#own(), child.accessor)) === undefined
+    const { vault } = this.#options
+    return (await this.#asSelf((token) => vault.lookupAccessor(token, child.accessor))) === undefined
   }
 
   /**
@@ -148,6 +154,19 @@ export class SidecarIdentity implements AsyncDisposable {
     return this.#token.reveal()
   }
 
+  /** A call with the own token. @throws IdentityLostError when it is refused because that token has ended */
+  async #asSelf<T>(call: (token: string) => Promise<T>): Promise<T> {
+    try {
+      return await call(this.#own())
+    } catch (error) {
+      if (!isVaultError(error, 'denied')) throw error
+      this.#checking ??= this.#renew().finally(() => (this.#checking = undefined))
+      if (!isVaultError(await this.#checking, 'denied')) throw error
+      this.#doubt.abort()
+      throw new IdentityLostError()
+    }
+  }
+
   #trust(askedAt: number, auth: VaultAuth): void {
     this.#ttlMs = auth.ttlMs
     this.#trustedUntil = askedAt + auth.ttlMs - TRUST_MARGIN_MS
@@ -170,13 +189,16 @@ export class SidecarIdentity implements AsyncDisposable {
     }
   }
 
-  /** At two thirds of the TTL, up to a tenth earlier; after a failure from 1 s, doubling, ever within what is left. */
-  #pause(failures: number): Promise<boolean> {
+  /** At two thirds of the TTL, up to a tenth earlier, or when it is in doubt; after a failure from 1 s, doubling, ever within what is left. */
+  async #pause(failures: number): Promise<boolean> {
     const { clock, random } = this.#options
     const left = Math.max(0, this.#trustedUntil - clock.now())
     const regular = Math.max(100, this.#ttlMs * (2 / 3) * (1 - random() / 10))
     const backoff = Math.max(100, Math.min(1000 * 2 ** (failures - 1), 300_000, left / 3))
-    return slept(clock, failures === 0 ? regular : backoff, this.#stop.signal)
+    this.#doubt = new AbortController()
+    const woken = AbortSignal.any([this.#stop.signal, this.#doubt.signal])
+    await slept(clock, failures === 0 ? regular : backoff, woken)
+    return !this.#stop.signal.aborted
   }
 
   async #renew(): Promise<unknown> {

@@ -1,4 +1,4 @@
-import { type Clock, type Log, systemClock } from '#lib/runtime'
+import { type Clock, type Log, steadyClock } from '#lib/runtime'
 import { attribute } from '#lib/telemetry'
 import { isVaultError, type VaultClient, type VaultNames } from '#lib/vault'
 import type { LeaseResult } from '#lib/wire'
@@ -65,7 +65,7 @@ export class LeaseSet implements AsyncDisposable {
 
   private constructor(options: LeaseSetOptions) {
     this.#options = options
-    this.#clock = options.clock ?? systemClock
+    this.#clock = options.clock ?? steadyClock
   }
 
   /** Asks Vault for nothing yet: an attempt that leases nothing costs no call. */
@@ -122,11 +122,17 @@ export class LeaseSet implements AsyncDisposable {
     })
   }
 
-  #fail(secret: string, error: unknown): never {
-    if (isVaultError(error, 'denied')) throw new SecretDeniedError(this.#options.agentType, secret)
-    throw isVaultError(error) && error.retryable
-      ? new SecretUnavailableError(secret, { cause: error })
-      : error
+  /** A refusal may be the end of the attempt's own token and not its policy: that passes with the next attempt. */
+  async #fail(secret: string, error: unknown): Promise<never> {
+    const isDenied: boolean = isVaultError(error, 'denied')
+    if (isVaultError(error) && (isDenied ? await this.#isTokenGone() : error.retryable))
+      throw new SecretUnavailableError(secret, { cause: error })
+    throw isDenied ? new SecretDeniedError(this.#options.agentType, secret) : error
+  }
+
+  async #isTokenGone(): Promise<boolean> {
+    const [child] = this.#tokens
+    return child !== undefined && (await this.#options.identity.isGone(child))
   }
 
   async #request(secret: string): Promise<Lease> {

@@ -1,5 +1,5 @@
 import type { Span } from '@opentelemetry/api'
-import { type Clock, type Log, silentLog, systemClock } from '#lib/runtime'
+import { type Clock, type Log, silentLog, steadyClock } from '#lib/runtime'
 import { attribute } from '#lib/telemetry'
 import { isVaultError, type KvEntry, type VaultClient, type VaultNames } from '#lib/vault'
 import {
@@ -74,7 +74,7 @@ export class SecretReader implements AsyncDisposable {
 
   private constructor(options: ReaderOptions) {
     this.#options = options
-    this.#clock = options.clock ?? systemClock
+    this.#clock = options.clock ?? steadyClock
     this.#log = options.log ?? silentLog
     this.#tokens = new TypeTokens(options.identity, this.#clock)
     this.#generations = new Generations(this.#clock)

@@ -1,6 +1,6 @@
 import nodeVault from 'node-vault'
 import type * as z from 'zod'
-import { type Clock, systemClock } from '#lib/runtime'
+import { type Clock, steadyClock } from '#lib/runtime'
 import { Breaker } from './breaker.ts'
 import { VaultError } from './errors.ts'
 import { failureOf } from './failures.ts'
@@ -73,7 +73,7 @@ export class VaultCalls implements AsyncDisposable {
   constructor(options: VaultOptions) {
     const { address, ca, cert, key, connectTimeoutMs = 2000 } = options
     this.#options = options
-    this.#clock = options.clock ?? systemClock
+    this.#clock = options.clock ?? steadyClock
     this.#breaker = new Breaker(this.#clock)
     this.#transport = new VaultTransport({ address, ca, cert, key, connectTimeoutMs })
     this.#client = nodeVault({

@@ -38,6 +38,8 @@ export interface ClaimOptions {
   names: LeaseSetOptions['names']
   audit: AuditLog
   clock: Clock
+  /** What a producer says of time is compared with. */
+  wallClock: Clock
   log: Log
 }
 
@@ -79,8 +81,9 @@ export class Claims {
   }
 
   #verify({ jobId, job }: GrantRequest, { name, acceptUnsigned }: AgentType): VerifiedJob {
-    const { publicKey, clock } = this.#options
-    return verifyJob(publicKey, { id: jobId, agentType: name, data: job, acceptUnsigned, now: clock.now() })
+    const { publicKey, wallClock } = this.#options
+    const now = wallClock.now()
+    return verifyJob(publicKey, { id: jobId, agentType: name, data: job, acceptUnsigned, now })
   }
 
   async #grant(request: GrantRequest, found: { type: AgentType; job: VerifiedJob; worker: ClaimingWorker }) {

@@ -4,7 +4,7 @@ import type { AuditLog } from '#lib/audit'
 import { Upstream } from '#lib/broker'
 import type { Cluster } from '#lib/cluster'
 import { queueOf, type RaiseAlert } from '#lib/queue'
-import { type Clock, type Log, systemClock } from '#lib/runtime'
+import { type Clock, type Log, steadyClock, systemClock } from '#lib/runtime'
 import type { LeaseSetOptions, SecretReader, SidecarIdentity } from '#lib/secrets'
 import type { VaultNames } from '#lib/vault'
 import { Access } from './access.ts'
@@ -36,6 +36,7 @@ export interface SidecarOptions {
   auditKey: KeyObject
   raise: RaiseAlert
   log: Log
+  /** For deadlines and trust. Default: one that nobody can set. */
   clock?: Clock
 }
 
@@ -70,7 +71,7 @@ function wire(
   credentials: Map<string, WorkerCredential>,
   stack: AsyncDisposableStack,
 ): Gate {
-  const all = { ...options, clock: options.clock ?? systemClock }
+  const all = { ...options, clock: options.clock ?? steadyClock }
   const upstream = stack.use(Upstream.open())
   const attempts = stack.use(new Attempts(all))
   const redactions = stack.use(new Redactions(all))
@@ -87,7 +88,11 @@ function wire(
     redactions,
     credentials,
     log: all.log,
-    workerRoutes: new WorkerRoutes({ claims: new Claims({ ...all, attempts }), attempts, clock: all.clock }),
+    workerRoutes: new WorkerRoutes({
+      claims: new Claims({ ...all, attempts, wallClock: systemClock }),
+      attempts,
+      clock: all.clock,
+    }),
     contextRoutes: new ContextRoutes({
       access,
       model: new ModelRoute(serving),

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { collectSpans, textOf } from '../support/spans.ts'
 import type { VaultFault } from '../support/faulty-vault.ts'
 import { openSidecarWorld, type SidecarWorld } from '../support/sidecar-world.ts'
@@ -7,7 +7,15 @@ let world: SidecarWorld
 beforeEach(async () => {
   world = await openSidecarWorld()
 })
-afterEach(() => world[Symbol.asyncDispose]())
+afterEach(async () => {
+  vi.restoreAllMocks()
+  await world[Symbol.asyncDispose]()
+})
+
+const dropped = (user: string) =>
+  expect
+    .poll(() => world.sql.some((sql) => /DROP ROLE/i.test(sql) && sql.includes(user)), { timeout: 15_000 })
+    .toBe(true)
 
 describe('when something else is away', () => {
   test('Vault away: cached secrets are still served, others give a typed error', async () => {
@@ -70,11 +78,7 @@ describe('when Vault is there, and something is wrong with it', () => {
       expect((await lessee.end()).json).toEqual({ revokedLeases: 0, pending: true })
 
       await world.faulty.set(undefined)
-      await expect
-        .poll(() => world.sql.some((sql) => /DROP ROLE/i.test(sql) && sql.includes(user)), {
-          timeout: 15_000,
-        })
-        .toBe(true)
+      await dropped(user)
       await expect
         .poll(
           async () => (await running.context.ask('POST', '/v1/model/generate', { prompt: 'hi' })).status,
@@ -83,6 +87,77 @@ describe('when Vault is there, and something is wrong with it', () => {
         .toBe(200)
     },
   )
+})
+
+describe('when a clock is set by an hour', () => {
+  const HOUR_MS = 3_600_000
+  const long = { timeoutMs: 60_000 }
+  const lease = { name: 'orders-db' }
+  const hi = { prompt: 'hi' }
+  test.each([
+    ['forward', HOUR_MS],
+    ['back', -HOUR_MS],
+  ])(
+    'the sidecar’s, %s: running attempts go on as they were and end in their time, new ones begin',
+    async (_, by) => {
+      const running = await world.granted('writer', long)
+      const lessee = await world.granted('coder', long)
+      const short = await world.granted('writer', { timeoutMs: 1000 })
+      const leased = (await lessee.context.ask('POST', '/v1/leases', lease)).json
+      expect((await running.context.ask('GET', '/v1/secrets/plain')).status).toBe(200)
+      const [reads, mints] = [world.reads(), world.identity.minted]
+      const machine = Date.now.bind(Date)
+      const setAt = machine()
+      vi.spyOn(Date, 'now').mockImplementation(() => machine() + by)
+
+      expect((await running.context.ask('GET', '/v1/secrets/plain')).status).toBe(200)
+      expect((await lessee.context.ask('POST', '/v1/leases', lease)).json).toEqual(leased)
+      expect([world.reads(), world.identity.minted]).toEqual([reads, mints])
+      expect((await running.context.ask('POST', '/v1/model/generate', hi)).status).toBe(200)
+      const next = await world.granted('coder', long)
+      expect((await next.context.ask('POST', '/v1/leases', lease)).status).toBe(200)
+      await short.context.closed()
+      expect(machine() - setAt).toBeGreaterThan(500)
+      expect(machine() - setAt).toBeLessThan(5000)
+      expect((await lessee.end()).json).toEqual({ revokedLeases: 1 })
+      await dropped(leased.credentials.user)
+      expect(world.identity.lost.aborted).toBe(false)
+    },
+  )
+
+  test('Vault’s, forward: what is cached is served, all else is a typed error that passes, the sidecar is lost at once, users go at their TTL', async () => {
+    await world[Symbol.asyncDispose]()
+    world = await openSidecarWorld({ ttlMs: 5000 })
+    const running = await world.granted('writer', long)
+    const lessee = await world.granted('coder', long)
+    expect((await running.context.ask('GET', '/v1/secrets/plain')).status).toBe(200)
+    const { user } = (await lessee.context.ask('POST', '/v1/leases', lease)).json.credentials
+    const setAt = Date.now()
+    world.vaultClock.set(HOUR_MS)
+    const next = await world.granted('coder', long)
+    const unavailable = { status: 503, json: { error: { type: 'secret-unavailable' } } }
+    expect((await running.context.ask('GET', '/v1/secrets/plain')).status).toBe(200)
+    expect(await running.context.ask('POST', '/v1/model/generate', hi)).toMatchObject(unavailable)
+    expect(await next.context.ask('POST', '/v1/leases', lease)).toMatchObject(unavailable)
+    await expect.poll(() => world.identity.lost.aborted, { timeout: 5000 }).toBe(true)
+    expect(Date.now() - setAt).toBeLessThan(5000)
+    expect((await lessee.end()).status).toBe(200)
+    await dropped(user)
+  })
+
+  test('Vault’s, back: nothing is noticed, and what was leased still goes with its attempt', async () => {
+    const running = await world.granted('writer', long)
+    const lessee = await world.granted('coder', long)
+    const { user } = (await lessee.context.ask('POST', '/v1/leases', lease)).json.credentials
+    world.vaultClock.set(-HOUR_MS)
+    const next = await world.granted('coder', long)
+    expect((await running.context.ask('GET', '/v1/secrets/plain')).status).toBe(200)
+    expect((await running.context.ask('POST', '/v1/model/generate', hi)).status).toBe(200)
+    expect((await next.context.ask('POST', '/v1/leases', lease)).status).toBe(200)
+    expect((await lessee.end()).json).toEqual({ revokedLeases: 1 })
+    await dropped(user)
+    expect(world.identity.lost.aborted).toBe(false)
+  })
 })
 
 test('I10: chat, secret and revocation are spans of the attempt’s trace, under the span that the context names', async () => {

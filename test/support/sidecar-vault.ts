@@ -1,9 +1,10 @@
 import { type Cluster, parseCluster, vaultNeeds } from '#lib/cluster'
 import { DevVault, PostgresExecutor } from '#lib/dev-vault'
-import { silentLog, systemClock } from '#lib/runtime'
+import { silentLog } from '#lib/runtime'
 import type { ScratchPostgres } from './scratch-postgres.ts'
 import { applyMounts, applyPolicies, planPolicies, putSecret, VaultClient } from '#lib/vault'
 import { FaultyVault } from './faulty-vault.ts'
+import { SetClock } from './set-clock.ts'
 
 /** Values that must never be found anywhere but where they are used. */
 export const CANARY = {
@@ -77,9 +78,8 @@ export async function openVault(
     [Symbol.asyncDispose]: async () => {},
   }
   const sqlExecutor = postgres ? stack.use(new PostgresExecutor()) : noted
-  const vault = stack.use(
-    await DevVault.open({ clock: systemClock, rootToken: ROOT, sqlExecutor, log: silentLog }),
-  )
+  const clock = new SetClock()
+  const vault = stack.use(await DevVault.open({ clock, rootToken: ROOT, sqlExecutor, log: silentLog }))
   const faulty = stack.use(await FaultyVault.open(vault.address))
   const client = stack.use(await VaultClient.open({ address: faulty.address }))
   const scope = { cluster: cluster.name, environment: cluster.environment }
@@ -95,5 +95,5 @@ export async function openVault(
   }
   for (const [name, value] of Object.entries(values)) await putSecret(client, ROOT, { ...scope, name, value })
   await applyPolicies(client, ROOT, desired)
-  return { vault, faulty, client }
+  return { vault, vaultClock: clock, faulty, client }
 }

@@ -35,18 +35,25 @@ const TRACE = '0af7651916cd43dd8448eb211c80319c'
 
 export type SidecarWorld = Awaited<ReturnType<typeof openSidecarWorld>>
 
+/** What may be other than usual: a real database, and how long its users live. */
+export interface SidecarWorldOptions {
+  postgres?: ScratchPostgres
+  ttlMs?: number
+}
+
 /** A sidecar with everything real around it; the database echoes unless a Postgres is given. */
-export async function openSidecarWorld({ postgres }: { postgres?: ScratchPostgres } = {}) {
+export async function openSidecarWorld({ postgres, ttlMs }: SidecarWorldOptions = {}) {
   await using stack = new AsyncDisposableStack()
   const folder = await mkdtemp('/tmp/tbs-')
   stack.defer(() => rm(folder, { recursive: true, force: true }))
   const models = await openModels(folder, stack)
   const cluster = testCluster(models.url, folder, postgres)
+  if (ttlMs) cluster.secrets['orders-db']!.ttlMs = ttlMs
   const database = await openEcho(folder, stack)
   const redisServer = stack.use(await startRedis())
   const redis = stack.adopt(await openRedis(redisServer.config, 'reader'), (opened) => opened.disconnect())
   const sql: string[] = []
-  const { vault, faulty, client } = await openVault(cluster, { sql, postgres }, stack)
+  const { vault, vaultClock, faulty, client } = await openVault(cluster, { sql, postgres }, stack)
   const names = vaultNames({ cluster: cluster.name, environment: cluster.environment })
   const identityFiles = await writeIdentity(client, cluster, folder)
   const identity = stack.use(await openIdentity(identityFiles, { vault: client, names, log: silentLog }))
@@ -148,8 +155,10 @@ export async function openSidecarWorld({ postgres }: { postgres?: ScratchPostgre
     /** How often Vault was asked for a static secret. */
     reads: () => reads,
     vault,
+    vaultClock,
     client,
     names,
+    identity,
     reader,
     channel,
     scope,

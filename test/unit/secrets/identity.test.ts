@@ -98,6 +98,31 @@ describe('the sidecar keeps its own token', () => {
     expect(identity.lost.aborted).toBe(true)
   })
 
+  test('a token that has ended is told from a policy at the first refused call, and lost a second later', async () => {
+    const { clock, vault, login } = secretsWorld()
+    await using identity = await login()
+    const child = await identity.mint('writer', { ttlMs: MINUTE })
+    vault.drop([...vault.tokens.keys()][0]!)
+    await expect(identity.mint('writer', { ttlMs: MINUTE })).rejects.toThrow(IdentityLostError)
+    await expect(identity.isGone(child)).rejects.toThrow(IdentityLostError)
+    expect(identity.lost.aborted).toBe(false)
+    await clock.advance(1000)
+    expect(identity.lost.aborted).toBe(true)
+  })
+
+  test('a refusal by policy is told as such: the token is renewed and lives on', async () => {
+    const { clock, vault, login } = secretsWorld()
+    await using identity = await login()
+    vault.fail('createToken', { kind: 'denied' }, { kind: 'denied' })
+    const mints = [1, 2].map(() => identity.mint('writer', { ttlMs: MINUTE }))
+    for (const mint of await Promise.allSettled(mints))
+      expect(mint).toMatchObject({ reason: { kind: 'denied' } })
+    expect(vault.count('renewSelf')).toBe(1)
+    await clock.advance(10 * MINUTE)
+    expect(identity.lost.aborted).toBe(false)
+    await identity.mint('writer', { ttlMs: MINUTE })
+  })
+
   test('disposal ends its token, everything minted from it, and its loop, also within a hanging renewal', async () => {
     const { clock, vault, login } = secretsWorld()
     const identity = await login()

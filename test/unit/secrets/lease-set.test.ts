@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { LeaseSet, type LeaseSetOptions, LeasesEndedError, SecretDeniedError } from '#lib/secrets'
+import {
+  LeaseSet,
+  type LeaseSetOptions,
+  LeasesEndedError,
+  SecretDeniedError,
+  SecretUnavailableError,
+} from '#lib/secrets'
 import { settle } from '../../support/turned-clock.ts'
 import { secretsWorld } from '../../support/secrets-world.ts'
 
@@ -46,6 +52,16 @@ describe('I6 gone: the leases of an attempt', () => {
     const lease = await leases.lease('orders-db')
     expect(Math.max(...[...vault.tokens.values()].slice(1).map(({ endsAt }) => endsAt))).toBe(90_000)
     expect(lease.trustedUntil).toBe(89_000)
+  })
+
+  test('a refusal because the attempt’s token has ended passes with the next attempt; one by policy does not', async () => {
+    const { vault, leases, identity } = await setup()
+    vault.fail('dbCreds', { kind: 'denied' })
+    await expect(leases.lease('orders-db')).rejects.toThrow(SecretDeniedError)
+    await leases.lease('orders-db')
+    vault.drop([...vault.tokens.keys()].at(-1)!)
+    await expect(leases.lease('another')).rejects.toThrow(SecretUnavailableError)
+    expect(identity.lost.aborted).toBe(false)
   })
 
   test('a slow answer does not extend trust', async () => {

@@ -70,4 +70,33 @@ describe('G10: method and path are matched on the exact bytes that are sent', ()
     expect(matchEgress(inside, 'GET', 'https://a.example/api/x').path).toBe('/api/x')
     expect(() => matchEgress(inside, 'GET', 'https://a.example/apix')).toThrow(/base-url/)
   })
+
+  test('a long path is judged in time that grows with its length alone', () => {
+    const many = { baseUrl: 'https://a.example', allow: ['GET /*/*/*/*/issues'] }
+    const long = `https://a.example${'/a'.repeat(7000)}`
+    expect(() => matchEgress(many, 'GET', long)).toThrow(/no rule/)
+    expect(matchEgress(many, 'GET', `${long}/issues`).path).toHaveLength(14_007)
+  })
+
+  test.each([
+    ['/a/*/b', '/a/x/b', true],
+    ['/a/*/b', '/a//b', false],
+    ['/a/*b', '/a/b', true],
+    ['/ab*ba', '/aba', false],
+    ['/*ab*ab', '/ab', false],
+    ['/*ab*ab', '/abab', true],
+    ['/a*b*c', '/axbxc', true],
+    ['/a*b*c', '/axcxb', false],
+    ['/a*', '/a', true],
+    ['/a.c', '/abc', false],
+  ])('rule %s for path %s: %j', (pattern, path, passes) => {
+    const ask = () =>
+      matchEgress(
+        { baseUrl: 'https://a.example', allow: [`GET ${pattern}`] },
+        'GET',
+        `https://a.example${path}`,
+      )
+    if (passes) expect(ask().path).toBe(path)
+    else expect(ask).toThrow(/no rule|path/)
+  })
 })

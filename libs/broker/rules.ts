@@ -19,7 +19,8 @@ export interface Target {
 
 const ADDRESS = /^(https?:\/\/[^/?#@\\]+)([/?][^#]*)?$/
 /** Escapes of what divides or steps in a path, of control characters, of overlong UTF-8 (`%c0%ae` is a dot to some), and broken ones. */
-const SUSPECT_ESCAPE = /%(?:2e|2f|3f|23|3b|5c|25|[01][0-9a-f]|7f|c[01]|(?![0-9a-f]{2}))/i
+const SUSPECT_ESCAPE =
+  /%(?:2e|2f|3f|23|3b|5c|25|[01][0-9a-f]|7f|c[01]|e0%[89]|f0%8|f[89a-f]|(?![0-9a-f]{2}))/i
 const SUSPECT = /\\|\/\/|;|(?:^|\/)\.{1,2}(?:\/|$)/
 const PLAIN = /^\/[\x21-\x7e]*$/
 

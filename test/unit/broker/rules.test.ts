@@ -11,6 +11,9 @@ describe('G10: method and path are matched on the exact bytes that are sent', ()
   test('what a rule names passes unchanged', () => {
     expect(ask('POST', '/v1/messages')).toEqual({ origin: 'https://api.example.com', path: '/v1/messages' })
     expect(ask('GET', '/v1/items/a%20b/parts')).toMatchObject({ path: '/v1/items/a%20b/parts' })
+    expect(ask('GET', '/v1/items/%e0%a4%85%F0%9F%98%80')).toMatchObject({
+      path: '/v1/items/%e0%a4%85%F0%9F%98%80',
+    })
     expect(ask('GET', '/v1/search?q=a%26b&limit=3')).toMatchObject({ path: '/v1/search?q=a%26b&limit=3' })
   })
 
@@ -36,6 +39,10 @@ describe('G10: method and path are matched on the exact bytes that are sent', ()
     ['GET', '/v1/items/a%23b'],
     ['GET', '/v1/items/a%3Bb'],
     ['GET', '/v1/items/%c0%ae%c0%ae%c0%af'],
+    ['GET', '/v1/items/%e0%80%ae%e0%80%ae/admin'],
+    ['GET', '/v1/items/%F0%80%80%AF'],
+    ['GET', '/v1/items/%f8%80%80%80%ae'],
+    ['GET', '/v1/items/%fc%80%80%80%80%ae'],
     ['GET', '/v1/items/%u002e'],
     ['GET', '/v1/items/a%'],
     ['GET', '/v1/items/a%4'],

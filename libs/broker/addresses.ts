@@ -2,12 +2,16 @@ import { lookup as resolve, type LookupAddress, type LookupOptions } from 'node:
 import { BlockList, isIPv6, type LookupFunction } from 'node:net'
 import { EgressRefusedError } from './errors.ts'
 
-/** IPv4 that is not one host of the public internet (IANA special-purpose registry), metadata services included. */
+/**
+ * IPv4 that is not one host of the public internet (IANA special-purpose registry), metadata services included; that of
+ * Azure has an address outside of the registry, 168.63.129.16.
+ */
 const NOT_PUBLIC_4 = [
   '0.0.0.0/8',
   '10.0.0.0/8',
   '100.64.0.0/10',
   '127.0.0.0/8',
+  '168.63.129.16/32',
   '169.254.0.0/16',
   '172.16.0.0/12',
   '192.0.0.0/24',

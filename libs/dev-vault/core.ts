@@ -82,7 +82,7 @@ export class Core {
 
   /** @throws VaultRefusal */
   async handle(wire: WireRequest): Promise<Answer> {
-    const match = this.#parts.router.match(wire.path.replace(/\/$/, ''), wire.operation)
+    const match = this.#parts.router.match(routePathOf(wire), wire.operation)
     if (this.#parts.seal.facts.sealed && !match?.route.whileSealed) throw vaultIsSealed()
     if (isWrite(wire.operation) && wire.path.endsWith('/'))
       throw badRequest("cannot write to a path ending in '/'")
@@ -215,6 +215,11 @@ export class Core {
 function noOperation({ unaudited, pattern }: Route, operation: Operation): VaultRefusal {
   if (unaudited) return bareRefusal(405)
   return operation === 'list' && !pattern.includes('*') ? unsupportedPath() : unsupportedOperation()
+}
+
+/** A list is routed without its last slash; all else as it is judged, so that no slash leads around a rule. */
+function routePathOf({ operation, path }: WireRequest): string {
+  return operation === 'list' ? path.replace(/\/$/, '') : path
 }
 
 const isWrite = (operation: Operation) => operation === 'update' || operation === 'patch'

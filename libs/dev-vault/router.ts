@@ -64,7 +64,7 @@ export class Router {
   }
 
   /**
-   * The route of a path without a slash at its end: the first that fits and knows the operation, else the first that
+   * The route of a path, a list's without a slash at its end: the first that fits and knows the operation, else the first that
    * fits; undefined when its engine has none.
    */
   match(path: string, operation: Operation): RouteMatch | undefined {

@@ -52,6 +52,13 @@ describe('I5 least: policies are judged', () => {
     ])
   })
 
+  test('a slash at the end leads around no denial', async () => {
+    const { call } = await tokenWith(vault, rule('data/a*', '"read", "delete"') + rule('data/a', '"deny"'))
+    expect((await call('GET', `${mount}/data/a/`)).status).not.toBe(200)
+    await call('DELETE', `${mount}/data/a/`)
+    expect((await vault.root('GET', `${mount}/data/a`)).body.data.data).toEqual({ path: 'a' })
+  })
+
   test('several policies unite, and any deny wins', async () => {
     const first = await tokenWith(vault, rule('data/a', '"read"'))
     const second = await tokenWith(vault, rule('data/a', '"deny"') + rule('data/a/b', '"read"'))

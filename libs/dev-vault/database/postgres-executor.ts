@@ -50,6 +50,8 @@ export class PostgresExecutor implements SqlExecutor {
       statement_timeout: STATEMENT_TIMEOUT_MS,
     })
     pool.on('error', () => {})
+    // The pool listens to idle clients alone; one that is cut at work tells its statement as well.
+    pool.on('connect', (client) => client.on('error', () => {}))
     this.#pools.set(keyOf(connection), pool)
     return pool
   }

@@ -41,7 +41,7 @@ export class Breaker {
     if (this.#unanswered < UNANSWERED) return false
     if (this.#isTrying || this.#clock.now() < this.#pausedUntil) {
       const reason = `not asked, since ${this.#unanswered} calls got no answer`
-      throw new VaultError({ kind: 'network', operation, reason, untouched: true })
+      throw new VaultError({ kind: 'network', operation, reason, unasked: true })
     }
     this.#isTrying = true
     return true

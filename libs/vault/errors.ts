@@ -36,6 +36,8 @@ export interface VaultFailure {
   retryAfterMs?: number | undefined
   /** True when Vault says that it has done nothing, so that any call may be sent again. */
   untouched?: boolean | undefined
+  /** True when Vault was not asked, so that to ask again at once is in vain. */
+  unasked?: boolean | undefined
 }
 
 /**
@@ -51,6 +53,7 @@ export class VaultError extends Error {
   readonly reason: string | undefined
   readonly retryAfterMs: number | undefined
   readonly untouched: boolean
+  readonly unasked: boolean
 
   constructor(failure: VaultFailure) {
     super(describe(failure))
@@ -61,6 +64,7 @@ export class VaultError extends Error {
     this.reason = failure.reason
     this.retryAfterMs = failure.retryAfterMs
     this.untouched = failure.untouched === true
+    this.unasked = failure.unasked === true
   }
 }
 

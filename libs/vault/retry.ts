@@ -29,7 +29,7 @@ export async function retrying<T>(options: RetryOptions, attempt: () => Promise<
 }
 
 function mayRepeat({ idempotent }: RetryOptions, error: VaultError): boolean {
-  return error.retryable && (idempotent || error.untouched)
+  return error.retryable && !error.unasked && (idempotent || error.untouched)
 }
 
 async function pause(options: RetryOptions, tries: number, error: VaultError): Promise<boolean> {

@@ -1,20 +1,20 @@
 import { describe, expect, test } from 'vitest'
 import { vaultNames } from '#lib/vault'
-import { TurnedClock } from '../../support/turned-clock.ts'
+import { settle, TurnedClock } from '../../support/turned-clock.ts'
 import { answer, stubVault } from '../../support/vault-stub.ts'
 
 const KEY = vaultNames({ cluster: 'demo', environment: 'dev' }).secret('openai-api-key')
 const entry = { data: { data: { value: 'v' }, metadata: { version: 3 } } }
 
 /** A Vault that leaves the first calls without an answer; calls that are sent once, so that each is one request. */
-async function setup(unanswered: number, status = 200) {
+async function setup(unanswered: number, status = 200, random = () => 0) {
   const vault = await stubVault((_request, response, nth) =>
     nth <= unanswered
       ? response.destroy()
       : answer(response, status, status === 200 ? entry : { errors: [] }),
   )
   const clock = new TurnedClock()
-  const client = await vault.client({ clock })
+  const client = await vault.client({ clock, random })
   const write = () => client.kvWrite('t', KEY, { value: 'v' }).catch((error: unknown) => error)
   return { vault, clock, client, write }
 }
@@ -48,6 +48,17 @@ describe('a Vault that does not answer', () => {
       await write()
     }
     expect(vault.seen).toHaveLength(8)
+  })
+
+  test('who is refused hears it at once, also of a call that would be repeated', async () => {
+    const { vault, clock, client, write } = await setup(5, 200, () => 1)
+    await using _vault = vault
+    for (const _ of Array(5)) await write()
+    let refusal: unknown
+    void client.kvRead('t', KEY).catch((error: unknown) => (refusal = error))
+    await settle()
+    expect(refusal).toMatchObject({ kind: 'network', retryable: true })
+    expect(clock.sleeping).toBe(0)
   })
 
   test('a refusal is an answer', async () => {

@@ -11,6 +11,7 @@ export type VaultFault =
   | 'redirecting'
   | 'failing'
   | 'reset'
+  | 'answer-lost'
 
 const ANSWERS: Partial<Record<VaultFault, [status: number, body: object, headers?: Record<string, string>]>> =
   {
@@ -26,6 +27,7 @@ export class FaultyVault implements AsyncDisposable {
   readonly #target: URL
   #port = 0
   #fault: VaultFault | undefined
+  #where = /^/
 
   private constructor(target: string) {
     this.#target = new URL(target)
@@ -41,9 +43,10 @@ export class FaultyVault implements AsyncDisposable {
     return `http://127.0.0.1:${this.#port}`
   }
 
-  /** From now on; undefined: nothing is wrong any more. */
-  async set(fault: VaultFault | undefined): Promise<void> {
+  /** From now on, for the paths that match; undefined: nothing is wrong any more. */
+  async set(fault: VaultFault | undefined, where = /^/): Promise<void> {
     this.#fault = fault
+    this.#where = where
     this.#server.closeAllConnections()
     if (fault === 'refused') await this.#close()
     else if (!this.#server.listening) await this.#listen()
@@ -64,24 +67,26 @@ export class FaultyVault implements AsyncDisposable {
   }
 
   #take(incoming: IncomingMessage, response: ServerResponse): void {
-    if (this.#fault === 'hanging') return
-    if (this.#fault === 'reset') {
+    const fault = this.#where.test(incoming.url ?? '') ? this.#fault : undefined
+    if (fault === 'hanging') return
+    if (fault === 'reset') {
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': 100 })
       response.write('{"data":', () => response.destroy())
       return
     }
-    const [status, body, headers] = (this.#fault && ANSWERS[this.#fault]) ?? []
+    const [status, body, headers] = (fault && ANSWERS[fault]) ?? []
     if (status)
       response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body))
-    else this.#forward(incoming, response)
+    else this.#forward(incoming, response, fault === 'answer-lost')
   }
 
-  #forward(incoming: IncomingMessage, response: ServerResponse): void {
+  /** `isLost`: Vault does what it was asked for, and its answer never comes. */
+  #forward(incoming: IncomingMessage, response: ServerResponse, isLost: boolean): void {
     const { method, url, headers } = incoming
     const { hostname, port } = this.#target
     const passed = request({ hostname, port, method, path: url, headers, agent: false }, (answer) => {
-      response.writeHead(answer.statusCode!, answer.headers)
-      answer.pipe(response)
+      if (isLost) response.destroy()
+      else answer.pipe(response.writeHead(answer.statusCode!, answer.headers))
     })
     passed.on('error', () => response.destroy())
     incoming.pipe(passed)

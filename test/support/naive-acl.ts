@@ -4,16 +4,21 @@ import type { PolicyRule } from '../../libs/dev-vault/acl/policy.ts'
 /**
  * A second, naive statement of how policies judge, to compare the real one with: every rule is turned into a regular
  * expression, all that match are ranked, those of the first pattern decide together. Slow on purpose, shares no code.
+ * `bareFirst`: Vault asks patterns for the path of a list without its last slash first, OpenBao with it.
  */
-export function naiveCapabilities(rules: PolicyRule[], path: string, isList: boolean): string[] {
-  const all = new Set(deciding(rules, path, isList).flatMap((rule) => [...rule.capabilities]))
+export function naiveCapabilities(
+  rules: PolicyRule[],
+  path: string,
+  { isList, bareFirst = false }: { isList: boolean; bareFirst?: boolean },
+): string[] {
+  const all = new Set(deciding(rules, path, { isList, bareFirst }).flatMap((rule) => [...rule.capabilities]))
   return all.has('deny') ? ['deny'] : [...all].toSorted()
 }
 
 /** True when the request may go on. */
 export function naiveAllows(rules: PolicyRule[], request: AccessRequest): boolean {
   const { operation, path, data } = request
-  const counting = deciding(rules, path, operation === 'list')
+  const counting = deciding(rules, path, { isList: operation === 'list', bareFirst: false })
   const granted = new Set<string>(counting.flatMap((rule) => [...rule.capabilities]))
   if (granted.has('deny') || !granted.has(operation)) return false
   if (request.sudo && !granted.has('sudo')) return false
@@ -24,10 +29,14 @@ export function naiveAllows(rules: PolicyRule[], request: AccessRequest): boolea
   return [...data].every(([name, value]) => parameterPasses(counting, name.toLowerCase(), value))
 }
 
-function deciding(rules: PolicyRule[], path: string, isList: boolean): PolicyRule[] {
+function deciding(
+  rules: PolicyRule[],
+  path: string,
+  { isList, bareFirst }: { isList: boolean; bareFirst: boolean },
+): PolicyRule[] {
   const attempts = isList && path.endsWith('/') ? [path, path.slice(0, -1)] : [path]
   for (const isExact of [true, false])
-    for (const attempt of attempts) {
+    for (const attempt of isExact || !bareFirst ? attempts : attempts.toReversed()) {
       const fitting = rules.filter(
         (rule) => isExactRule(rule) === isExact && expression(rule.path).test(attempt),
       )

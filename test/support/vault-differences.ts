@@ -22,6 +22,8 @@ export const ANY_OF = {
   revokedAccessorOfNobody: [200, 400],
   accessorOfNobody: [400, 403, 404],
   loginWithoutRoleId: [400, 500],
+  /** Vault reads some bodies that are no object only when it is too late for 400. */
+  noObject: [400, 500],
   /** An error of the caller in some routes, of the plugin in others. */
   refusedBlocks: [400, 500],
   refusedByDatabase: [400, 500],

@@ -21,6 +21,8 @@ export interface VaultTarget extends AsyncDisposable {
   address: string
   /** A server at TB_VAULT_ADDR, not the dev Vault. */
   isReal: boolean
+  /** A server of HashiCorp's, community edition; else the dev Vault or OpenBao, which the dev Vault follows where they differ. */
+  isVault: boolean
   root: VaultCall
   rootToken: string
   /** What unseals it again: of a real server those in TB_VAULT_UNSEAL_KEYS, with commas between; without them none. */
@@ -35,6 +37,7 @@ export async function openVaultTarget(options: Partial<DevVaultOptions> = {}): P
   const address = process.env['TB_VAULT_ADDR']
   if (address)
     return targetAt(address, {
+      isVault: (await callAt(address, '')('GET', 'sys/health')).body.version.startsWith('1.'),
       rootToken: process.env['TB_VAULT_TOKEN'] ?? '',
       unsealKeys: process.env['TB_VAULT_UNSEAL_KEYS']?.split(',') ?? [],
     })
@@ -52,17 +55,19 @@ export async function openFreshTarget(): Promise<VaultTarget> {
 }
 
 interface Known {
+  isVault?: boolean
   rootToken: string
   unsealKeys: string[]
   vault?: DevVault
 }
 
-function targetAt(given: string, { rootToken, unsealKeys, vault }: Known): VaultTarget {
+function targetAt(given: string, { rootToken, unsealKeys, vault, isVault = false }: Known): VaultTarget {
   const address = given.replace(/\/$/, '')
   const as = (token: string) => callAt(address, token)
   return {
     address,
     isReal: vault === undefined,
+    isVault,
     root: as(rootToken),
     rootToken,
     unsealKeys,

@@ -90,7 +90,8 @@ describe('login', () => {
     expect([noSecret.status, noSecret.body.errors[0]]).toEqual([400, 'missing secret_id'])
     const nothing = await vault.as('')('POST', `${mount}/login`, {})
     expect(ANY_OF.loginWithoutRoleId).toContain(nothing.status)
-    expect(nothing.body.errors[0]).toContain('missing role_id')
+    // Vault looks up an alias first.
+    expect(nothing.body.errors[0]).toMatch(/missing role_id|failed to determine alias name/)
   })
 })
 

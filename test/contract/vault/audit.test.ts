@@ -71,13 +71,18 @@ describe('a file device', () => {
       mount_type: 'kv',
       namespace: { id: 'root' },
       path,
-      data: { data: { key: hash, count: 7, list: [hash, true] } },
+      // Vault hashes numbers too.
+      data: { data: { key: hash, count: vault.isVault ? await file.hash('7') : 7, list: [hash, true] } },
       remote_address: '127.0.0.1',
     })
     expect(request.auth).toMatchObject({
       policies: ['root'],
-      policy_results: { allowed: true, granting_policies: [{ name: 'root', type: 'acl' }] },
+      policy_results: { allowed: true },
     })
+    // Vault puts an empty one before them.
+    expect(request.auth.policy_results.granting_policies).toContainEqual(
+      expect.objectContaining({ name: 'root', type: 'acl' }),
+    )
     expect(request.auth.client_token).toMatch(/^hmac-sha256:/)
     expect(response.response.data.version).toBe(1)
     expect(file.text()).not.toContain(canary)
@@ -123,7 +128,8 @@ describe('a file device', () => {
     const { call, policy } = await tokenWith(vault, `path "${path}" { capabilities = ["read"] }`)
     expect((await call('GET', path)).status).toBe(200)
     const line = file.lines().find((each) => each.request.path === path)
-    expect(line.auth.policy_results.granting_policies).toMatchObject([{ name: policy }])
+    const names = line.auth.policy_results.granting_policies.map(({ name }: { name?: string }) => name)
+    expect(names).toContain(policy)
     expect(line.auth.token_ttl).toBe(600)
   })
 
@@ -183,7 +189,10 @@ describe('sys/audit', () => {
     })
     expect(body[`${file.name}/`]).toEqual(body.data[`${file.name}/`])
     const again = await vault.root('PUT', `sys/audit/${file.name}`, device(file.path))
-    expect([again.status, again.body.errors[0]]).toEqual([400, 'path already in use'])
+    expect([again.status, again.body.errors[0]]).toEqual([
+      400,
+      expect.stringContaining('path already in use'),
+    ])
     const odd = await vault.root('PUT', `sys/audit/${file.name}-2`, { type: 'telegraph' })
     expect(odd.status).toBe(400)
     const nowhere = await vault.root('PUT', `sys/audit/${file.name}-3`, device(directory))

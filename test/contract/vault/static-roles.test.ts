@@ -116,8 +116,8 @@ describe('a static role', () => {
     [{ rotation_period: '4s' }, 'rotation_period must be 5 seconds or more'],
     [{ username: '' }, 'username is a required field to create a static account'],
     [{ db_name: '' }, 'database name is a required field'],
-    [{ rotation_period: null }, 'rotation_period is required to create static accounts'],
-  ])('with %j is refused', async (settings, text) => {
+    [{ rotation_period: null }, expect.stringMatching(/rotation_period (?:is required|must be provided)/)],
+  ])('with %j is refused', async (settings, text: unknown) => {
     const { made } = await setup(settings)
     expect([made.status, made.body.errors[0]]).toEqual([400, text])
   })

@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
 import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ANY_OF } from '../../support/vault-differences.ts'
 import { mountKv, openVaultTarget, tokenWith, type VaultTarget } from '../../support/vault-target.ts'
 
 let vault: VaultTarget
@@ -91,7 +92,9 @@ const readIn = (namespace: string) =>
   vault.root('GET', `${mount}/data/ready`, undefined, { 'x-vault-namespace': namespace })
 
 describe('namespaces', () => {
-  test('one that does not exist is never answered from the root', async () => {
+  // Vault's community edition has none, and answers from the root.
+  test('one that does not exist is never answered from the root', async ({ skip }) => {
+    if (vault.isVault) skip()
     expect((await readIn('no-such-team/')).status).toBe(404)
     expect((await readIn('root')).body.data.data).toEqual({ is: 'ready' })
   })
@@ -178,7 +181,7 @@ describe('paths', () => {
 describe('bodies', () => {
   test('what is no JSON object is 400', async () => {
     for (const body of ['{', '[]', '"text"', '{"data":'])
-      expect((await vault.root('POST', `${mount}/data/ready`, body)).status).toBe(400)
+      expect(ANY_OF.noObject).toContain((await vault.root('POST', `${mount}/data/ready`, body)).status)
   })
 
   test('a negative wrap TTL is 400', async () => {

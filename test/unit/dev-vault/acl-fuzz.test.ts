@@ -26,7 +26,7 @@ test('I5 least: 30,000 random judgements are those of a naive reference', () => 
         sudo: random.chance(0.2),
       }
       const allowed = naiveAllows(rules, request)
-      const capabilities = naiveCapabilities(rules, request.path, true)
+      const capabilities = naiveCapabilities(rules, request.path, { isList: true })
       const expected = { allowed, capabilities: capabilities.length > 0 ? capabilities : ['deny'] }
       const found = { allowed: acl.allows(request), capabilities: acl.capabilities(request.path) }
       if (!isDeepStrictEqual(found, expected))

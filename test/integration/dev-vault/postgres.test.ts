@@ -121,10 +121,11 @@ describe('a creation that fails', () => {
   })
 })
 
+const busy = () => postgres.query("SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'")
+
 test('a Postgres that is killed in the middle of a statement ends that call, never the dev Vault', async () => {
   await using world = await setup({ create: ['SELECT pg_sleep(60)'] })
   const asked = world.vault.root('GET', 'database/creds/agent')
-  const busy = () => postgres.query("SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'")
   await expect.poll(busy).toHaveLength(1)
   process.kill(Number((await busy())[0]!['pid']), 'SIGKILL')
   expect((await asked).status).toBe(500)

@@ -61,7 +61,9 @@ export async function get(options: GetOptions): Promise<void> {
   const entry = await client.kvRead(token, desired.names.secret(name)).catch((error: unknown) => {
     throw isVaultError(error, 'notFound') ? noValue(name) : error
   })
-  const value = String(entry.data['value'])
+  const { value } = entry.data
+  if (typeof value !== 'string' || value === '')
+    throw new CommandError(`secret "${name}" in Vault: field "value" is no text, or is empty`)
   const generation = entry.version
   if (options.reveal) {
     const vaultRequest = entry.requestId

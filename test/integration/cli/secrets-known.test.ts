@@ -57,6 +57,18 @@ describe('secrets get --reveal', () => {
   })
 })
 
+test('secrets get says that an entry without a value has none, and does not show "undefined" for one', async () => {
+  await using world = await setup()
+  await world.root('POST', `${kv}/mail-key`, { data: { password: VALUE } })
+  const run = await world.run('secrets', 'get', '--name', 'mail-key')
+  expect(run).toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr: expect.stringContaining('secret "mail-key" in Vault: field "value" is no text') as string,
+  })
+  expect(run.stderr).not.toContain(VALUE)
+})
+
 describe('secrets delete', () => {
   test('takes every generation away, and a later value is newer than any before', async () => {
     await using world = await setup()

@@ -97,7 +97,10 @@ export function vaultNames({ cluster, environment }: VaultScope): VaultNames {
 
 const secretIdPath = (role: string) => vaultPath('auth', 'approle', 'role', role, 'secret-id')
 
+/** True for what can be the name of a secret, an agent type, a cluster or an environment. */
+export const isName = (value: string): boolean => NAME.test(value)
+
 function part(what: string, value: string): string {
-  if (!NAME.test(value)) throw new VaultNameError(what, value)
+  if (!isName(value)) throw new VaultNameError(what, value)
   return value
 }

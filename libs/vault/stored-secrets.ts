@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { VaultClient } from './client.ts'
-import type { VaultNames } from './names.ts'
+import { isName, type VaultNames } from './names.ts'
 import { vaultPath } from './path.ts'
 
 /** What Vault says of a static secret beside its value. */
@@ -19,16 +19,17 @@ export interface StoredSecret {
 const Version = z.object({ created_time: z.string(), deletion_time: z.string(), destroyed: z.boolean() })
 const Metadata = z.object({ current_version: z.number(), versions: z.record(z.string(), Version) })
 
-/** All static secrets of a cluster and environment, also those that no cluster file names. */
+/**
+ * All static secrets of a cluster and environment, also those that no cluster file names. What others keep beside them
+ * under a name that no secret can have is passed over.
+ */
 export async function listSecrets(
   client: VaultClient,
   token: string,
   names: VaultNames,
 ): Promise<StoredSecret[]> {
   const found = await client.inventory.names(token, names.secretsFolder)
-  const stored = found
-    .filter((name) => !name.endsWith('/'))
-    .map((name) => storedSecret(client, token, { names, name }))
+  const stored = found.filter(isName).map((name) => storedSecret(client, token, { names, name }))
   return (await Promise.all(stored)).filter((one) => one !== undefined)
 }
 

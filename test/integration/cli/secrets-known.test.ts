@@ -108,6 +108,15 @@ describe('secrets list and status', () => {
     expect(status.stdout.match(/^name /gm)).toHaveLength(6)
   })
 
+  test('pass over what others keep in the folder under a name that no secret can have', async () => {
+    await using world = await setup()
+    for (const name of ['mail-key', 'Mail_Key', 'a--b'])
+      await world.root('POST', `${kv}/${name}`, { data: { value: VALUE } })
+    const list = await world.run('secrets', 'list', '--json')
+    expect(list).toMatchObject({ code: 0, stderr: '' })
+    expect(jsonOf(list)).toContainEqual(expect.objectContaining({ name: 'mail-key', generation: 1 }))
+  })
+
   test('count the leases that are open', async () => {
     await using world = await setup()
     await world.feed('owner:password-of-it', 'secrets', 'create', '--name', 'orders-db-admin', '--value', '-')

@@ -6,6 +6,7 @@ import {
   EgressRefusedError,
   hostOf,
   isSameOrigin,
+  matchEgress,
 } from '#lib/broker'
 import { type Cluster, type Connect, modelRoute, type Secret, secretKind, usableSecrets } from '#lib/cluster'
 import type { Log } from '#lib/runtime'
@@ -70,11 +71,18 @@ export class Access {
     return { model, provider: route.provider, secret: this.#usable(attempt, route.secret) }
   }
 
-  /** The secret whose egress rule is for this address. @throws EgressRefusedError */
-  forAddress(attempt: LiveAttempt, address: string): Secret {
-    const found = this.#usableAll(attempt).find(({ egress }) => egress && isSameOrigin(egress, address))
-    if (!found) throw new EgressRefusedError('no secret of this agent type has an egress rule for this host')
-    return found
+  /** The first secret whose egress rules let this request pass; several may be for one host. @throws EgressRefusedError */
+  forRequest(attempt: LiveAttempt, method: string, address: string): Secret {
+    let refusal: unknown
+    for (const secret of this.#usableAll(attempt))
+      if (secret.egress && isSameOrigin(secret.egress, address))
+        try {
+          matchEgress(secret.egress, method, address)
+          return secret
+        } catch (error) {
+          refusal ??= error
+        }
+    throw refusal ?? new EgressRefusedError('no secret of this agent type has an egress rule for this host')
   }
 
   /** A secret to put into a request. */

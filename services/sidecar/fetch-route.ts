@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { SpanKind } from '@opentelemetry/api'
-import { BadBrokerRequestError, bodyFrom, matchEgress, type OutgoingBody, type Upstream } from '#lib/broker'
+import { BadBrokerRequestError, bodyFrom, type OutgoingBody, type Upstream } from '#lib/broker'
 import type { Secret } from '#lib/cluster'
 import type { Clock } from '#lib/runtime'
 import { attribute, inSpan } from '#lib/telemetry'
@@ -27,8 +27,7 @@ export class FetchRoute {
     const { method = 'GET' } = request
     const address = request.headers['x-tb-url']
     if (typeof address !== 'string') throw new BadBrokerRequestError('"x-tb-url": the address, once')
-    const secret = access.forAddress(asked.attempt, address)
-    matchEgress(secret.egress!, method, address)
+    const secret = access.forRequest(asked.attempt, method, address)
     const body = request.iterator({ destroyOnReturn: false })
     try {
       await this.#call(asked, { secret, method, address, request, body: await bodyFrom(body) }, response)

@@ -71,6 +71,20 @@ describe('G10: a key that is rotated', () => {
   })
 })
 
+test('of two secrets for one host each goes where its own rules say', async () => {
+  const url = await serve((request, response) =>
+    response.end(JSON.stringify([request.url, request.headers['x-plain'], request.headers['x-web']])),
+  )
+  const { plain, web } = world.cluster.secrets
+  plain!.egress = { baseUrl: url, header: 'x-plain: {value}', allow: ['GET /plain'] }
+  web!.egress = { baseUrl: url, header: 'x-web: {value}', allow: ['GET /web'] }
+  const { context } = await world.granted('writer')
+  const ask = (path: string) => context.ask('GET', '/v1/fetch', undefined, { 'x-tb-url': `${url}${path}` })
+  expect((await ask('/plain')).text).toMatch(/^\["\/plain",".+",null\]$/)
+  expect((await ask('/web')).text).toMatch(/^\["\/web",null,".+"\]$/)
+  expect(await ask('/neither')).toMatchObject({ status: 403 })
+})
+
 const hashOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
 
 test('G10: a request in absolute form is no request for its host', async () => {

@@ -1,4 +1,4 @@
-import type { ProofCell, VaultChange, VaultPlan } from '#lib/vault'
+import type { ProofCell, VaultChange, VaultNames, VaultPlan } from '#lib/vault'
 import { printable } from '#lib/traces'
 import { table, terminalWidth } from '../terminal.ts'
 import type { VaultTarget } from '../vault-target.ts'
@@ -39,14 +39,14 @@ export function appliedText({ changes, waiting }: Pick<VaultPlan, 'changes' | 'w
 
 /** What each identity may do with each secret, then what is wrong. */
 export function proofText(
-  { cluster }: VaultTarget,
+  { cluster, desired }: VaultTarget,
   { cells, faults }: { cells: ProofCell[]; faults: string[] },
 ): string {
   const secrets = Object.keys(cluster.secrets)
   const found = Map.groupBy(cells, whose)
   const rows = [...found].map(([who, all]) => [
     who,
-    ...secrets.map((secret) => verbs(all.filter(({ path }) => isAbout(path, secret)))),
+    ...secrets.map((secret) => verbs(all.filter(({ path }) => isAbout(path, desired.names, secret)))),
   ])
   const matrix =
     cells.length > 0 ? [table(['agent type', ...secrets], rows, { width: terminalWidth() }), ''] : []
@@ -67,9 +67,11 @@ export function differencesOf({ changes }: VaultPlan): string[] {
 
 const whose = ({ agentType, service }: ProofCell) => agentType ?? `(the ${service} itself)`
 
-/** A secret's or a database's path in Vault ends with its name; a folder with `--` holds what is noted beside secrets. */
-const isAbout = (path: string, secret: string) =>
-  path.endsWith(`--db--${secret}`) || (path.endsWith(`/${secret}`) && !/--[a-z]+\/[^/]*$/.test(path))
+/** Every path of a secret or database in Vault ends with its cluster, environment and name. */
+function isAbout(path: string, names: VaultNames, secret: string): boolean {
+  const entry = names.metadata(secret).slice('kv/metadata'.length)
+  return path.endsWith(entry) || path.endsWith(`/${names.database(secret)}`)
+}
 
 function verbs(cells: ProofCell[]): string {
   const found = new Set(cells.flatMap((cell) => cell.found))

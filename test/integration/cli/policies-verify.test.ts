@@ -86,6 +86,22 @@ describe('I5 least: policies verify', () => {
     expect(run.stderr).toContain('Vault does not give what the cluster file says')
   })
 
+  test('shows of a secret what may be done with this one, not with its namesake of another environment', async () => {
+    await using world = await setup()
+    await world.root('POST', 'kv/data/tb/shop/prod/mail-key', ADMIN)
+    const policy = 'path "kv/data/tb/shop/prod/mail-key" { capabilities = ["read"] }'
+    await world.root('POST', 'sys/policies/acl/tb--shop--dev--agent--writer', { policy })
+    const { stdout } = await world.run('policies', 'verify')
+    expect(stdout.split('\n').map((line) => line.split(/ {2,}/))).toContainEqual([
+      'writer',
+      '-',
+      '-',
+      '-',
+      '-',
+      '-',
+    ])
+  })
+
   test('says what is missing where nothing was applied', async () => {
     await using world = await setup({ applied: false })
     const run = await world.run('policies', 'verify', '--json')

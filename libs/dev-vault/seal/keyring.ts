@@ -39,8 +39,9 @@ export function encrypt(key: Buffer, plain: Buffer): Buffer {
   return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()])
 }
 
-/** What `encrypt` hid; undefined for another key or changed bytes. */
+/** What `encrypt` hid; undefined for another key, and for bytes that were changed or cut. */
 export function decrypt(key: Buffer, hidden: Buffer): Buffer | undefined {
+  if (hidden.length < NONCE_BYTES + TAG_BYTES) return undefined
   const decipher = createDecipheriv(CIPHER, key, hidden.subarray(0, NONCE_BYTES))
   decipher.setAuthTag(hidden.subarray(-TAG_BYTES))
   try {

@@ -9,7 +9,7 @@ import { decrypt, encrypt, type Keyring } from '../seal/keyring.ts'
 export class StoreDamagedError extends PermanentError {
   override readonly name = 'StoreDamagedError'
   constructor(file: string) {
-    super(`${file}: can't be decrypted: it is damaged, or belongs to other keys`)
+    super(`${file}: can't be read: it is damaged, or belongs to other keys`)
   }
 }
 
@@ -30,10 +30,14 @@ export class FileStore {
     this.#stateFile = join(folder, 'state')
   }
 
-  /** Undefined in a new folder. */
+  /** Undefined in a new folder. @throws StoreDamagedError */
   readKeyring(): Keyring | undefined {
     const bytes = readIfThere(this.#keyringFile)
-    return bytes && (deserialize(bytes) as Keyring)
+    try {
+      return bytes && (deserialize(bytes) as Keyring)
+    } catch {
+      throw new StoreDamagedError(this.#keyringFile)
+    }
   }
 
   writeKeyring(keyring: Keyring): Promise<void> {

@@ -1,5 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -166,5 +174,24 @@ describe('without its key', () => {
     const call = callAt(vault.address, body.root_token)
     for (const key of body.keys.slice(1)) await call('PUT', 'sys/unseal', { key })
     expect((await call('GET', 'auth/token/lookup-self')).status).toBe(200)
+  })
+
+  test.each([
+    ['state', 0],
+    ['state', 11],
+    ['state', 27],
+    ['keyring', 0],
+    ['keyring', 5],
+  ])('of the file %s only %i bytes are left: it is said which one is damaged', async (name, length) => {
+    const world = await setup()
+    await world.vault[Symbol.asyncDispose]()
+    const file = join(world.data, name)
+    truncateSync(file, length)
+    const opened = world.again().then(
+      () => undefined,
+      (error: unknown) => error,
+    )
+    expect(await opened).toBeInstanceOf(StoreDamagedError)
+    expect(await opened).toMatchObject({ message: expect.stringContaining(file) as string })
   })
 })

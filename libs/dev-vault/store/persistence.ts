@@ -18,14 +18,14 @@ export class Persistence {
     this.#options = options
   }
 
-  /** After initialisation: the ring, and the first state. */
+  /** After initialisation: the first state, then the ring, whose file says that all is there. */
   async found(): Promise<void> {
     const { store, seal, parts } = this.#options
     this.#isRestored = true
     if (!store) return
     parts.leases.keepSecrets()
-    await store.writeKeyring(seal.keyring!)
     await this.save()
+    await store.writeKeyring(seal.keyring!)
   }
 
   /** Fills the parts from the store, the first time that it is opened. @throws StoreDamagedError */

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import {
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  rmdirSync,
   rmSync,
   statSync,
   truncateSync,
@@ -194,4 +196,13 @@ describe('without its key', () => {
     expect(await opened).toBeInstanceOf(StoreDamagedError)
     expect(await opened).toMatchObject({ message: expect.stringContaining(file) as string })
   })
+})
+
+test('a folder whose first write failed is as new', async () => {
+  const data = newFolder()
+  mkdirSync(join(data, 'state.new'))
+  await expect(openIn(data)).rejects.toThrow('EISDIR')
+  rmdirSync(join(data, 'state.new'))
+  await using vault = await openIn(data)
+  expect((await callAt(vault.address, rootToken)('GET', 'sys/mounts')).status).toBe(200)
 })

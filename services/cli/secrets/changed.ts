@@ -1,6 +1,7 @@
+import { cacheOf, type Secret } from '#lib/cluster'
 import { messageOf } from '#lib/runtime'
 import type { VaultTarget } from '../vault-target.ts'
-import { readingLines } from './report.ts'
+import { ageText, readingLines } from './report.ts'
 import { type Act, type Reading, SidecarOperator } from './sidecar.ts'
 
 /** What became of a change beside Vault. */
@@ -17,12 +18,12 @@ export interface Told {
  * Puts a change on record and has the sidecar take it up. Vault holds it already, so nothing here fails: what cannot be
  * done is said.
  */
-export async function tellSidecar({ operator }: VaultTarget, act: Act): Promise<Told> {
+export async function tellSidecar({ operator, cluster }: VaultTarget, act: Act): Promise<Told> {
   if (!operator)
     return {
       readings: null,
       recorded: false,
-      warnings: [NO_SIDECAR, 'only the audit log of Vault has this on record'],
+      warnings: [untold(cluster.secrets[act.secret]!), 'only the audit log of Vault has this on record'],
     }
   const sidecar = new SidecarOperator(operator)
   const warnings: string[] = []
@@ -38,5 +39,5 @@ export function toldLines({ readings, warnings }: Told): string[] {
   return readingLines(readings ?? [])
 }
 
-const NO_SIDECAR =
-  'sidecars of this cluster are not told: they keep a value for up to 5 m 30 s, and that there is none for 10 s'
+const untold = (secret: Secret) =>
+  `sidecars of this cluster are not told: they keep a value for up to ${ageText(cacheOf(secret).freshMs)}, and that there is none for 10 s`

@@ -25,7 +25,9 @@ describe('the commands of the article', () => {
     const created = await world.run(...create)
     expect(created).toMatchObject({ code: 0, stdout: 'openai-api-key: generation 1\n' })
     expect(created.stderr).toContain('history of your shell')
-    expect(created.stderr).toContain('sidecars of this cluster are not told')
+    expect(created.stderr).toContain(
+      'sidecars of this cluster are not told: they keep a value for up to 5 m 0 s,',
+    )
     expect(await valueIn(world, 'openai-api-key')).toBe(VALUE)
     const list = await world.run('secrets', 'list')
     expect(list.stdout).toMatch(/^openai-api-key +openai +by the broker +1 +\d+ s +coder$/m)

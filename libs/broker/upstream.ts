@@ -111,7 +111,7 @@ export class Upstream implements AsyncDisposable {
   #agentFor(networks: readonly string[]): Agent {
     return this.#agents.getOrInsertComputed(networks.join(), () => {
       const { connectTimeoutMs: timeout = 5000, resolve } = this.#options
-      const connect = { timeout, lookup: judgedLookup(networks, resolve) }
+      const connect = { timeout, lookup: judgedLookup(networks, resolve), rejectUnauthorized: true }
       return new Agent({ connect, allowH2: false, headersTimeout: 0, bodyTimeout: 0 })
     })
   }

@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { AttemptBudget, REQUEST_BODY_BYTES, RESPONSE_BODY_BYTES, Upstream } from '#lib/broker'
 import { MASK } from '#lib/secrets'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { serve } from '../support/tiny-upstream.ts'
 
 const KEY = 'sk-ant-canary-0123456789'
@@ -145,6 +148,23 @@ describe('a call through the broker', () => {
     for (const networks of [[], ['10.0.0.0/8']])
       await expect(ask(networks)).rejects.toMatchObject({ type: 'egress-refused' })
     expect(hits).toBe(1)
+  })
+
+  test('G10: gives its key to no host whose certificate nobody vouches for, whatever the environment says', async () => {
+    const certificate = (name: string) =>
+      readFileSync(new URL(`../support/certificates/${name}`, import.meta.url))
+    let hits = 0
+    const server = createServer(
+      { cert: certificate('server.pem'), key: certificate('server.key') },
+      (_, response) => response.end(String(++hits)),
+    )
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => void [server.closeAllConnections(), server.close()])
+    vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0')
+    onTestFinished(() => void vi.unstubAllEnvs())
+    const { port } = server.address() as AddressInfo
+    await expect(call(`https://127.0.0.1:${port}`)).rejects.toMatchObject({ type: 'upstream-failed' })
+    expect(hits).toBe(0)
   })
 
   test('a host that is not there gives upstream-failed', async () => {

@@ -4,7 +4,7 @@ const MAX_TEXT = 2048
 
 /** One fact for the record. Only what has a name here, or is a plain value, can be written; never a secret's value. */
 export interface AuditEvent {
-  /** What was done: `grant`, `deny`, `read`, `lease`, `revoke`, `mint`, `login`, `egress`, `redact`. */
+  /** What was done: `grant`, `read`, `model`, `egress`, `dialled`, `lease`, `leased`, `relay`, `revoke`, `deny`, `redact`, or an operator's act. */
   action: string
   outcome: 'allowed' | 'denied' | 'failed'
   agentType?: string

@@ -70,6 +70,7 @@ own('/sockets/operator', USERS.sidecar, 0o700)
 own('/audit', USERS.sidecar, 0o700)
 
 give('/keys/operator/vault-root-token', USERS.sidecar, rootToken)
+give('/keys/operator/redis-password', USERS.sidecar, redisPasswords.get('console')!)
 give('/keys/operator/api-key', USERS.sidecar, apiKeyOfOperators)
 give(
   '/keys/operator/operator',

@@ -15,6 +15,11 @@ export const OPERATOR_STATE = {
   vaultTokenFile: '/app/.threadbound/vault-root-token',
   clusterFile: RESOLVED_FILE,
   auditFile: '/audit/audit.jsonl',
+  auditRedis: {
+    url: 'redis://redis:6379',
+    user: 'console',
+    passwordFile: '/app/.threadbound/redis-password',
+  },
   operator: {
     socket: '/run/threadbound/operator/sidecar.sock',
     credentialFile: '/app/.threadbound/operator',

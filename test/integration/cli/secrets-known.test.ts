@@ -136,9 +136,7 @@ describe('secrets list and status', () => {
     const run = await world.run('secrets', 'refresh', '--name', 'mail-key')
     expect(run).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining(
-        'refresh speaks to a sidecar: name the data directory of its cluster',
-      ) as string,
+      stderr: expect.stringContaining('refresh speaks to a sidecar') as string,
     })
   })
 })

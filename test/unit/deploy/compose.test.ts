@@ -127,9 +127,9 @@ describe('docker-compose.yml', () => {
     const { socket, credentialFile } = OPERATOR_STATE.operator
     expect(compose.services['sidecar']!.environment!['TB_OPERATOR_SOCKET']).toBe(socket)
     const mounts = compose.services['operator']!.volumes!.map((mount) => mount.split(':')[1]!)
-    const { apiKeyFile, vaultTokenFile, clusterFile, auditFile } = OPERATOR_STATE
-    for (const file of [socket, credentialFile, apiKeyFile, vaultTokenFile, clusterFile, auditFile])
-      expect(mounts).toContain(dirname(file))
+    const { apiKeyFile, vaultTokenFile, clusterFile, auditFile, auditRedis } = OPERATOR_STATE
+    const files = [socket, credentialFile, apiKeyFile, vaultTokenFile, clusterFile, auditFile]
+    for (const file of [...files, auditRedis.passwordFile]) expect(mounts).toContain(dirname(file))
   })
 
   test('publishes ports on this machine only, and none of Redis, Vault or Postgres', () => {

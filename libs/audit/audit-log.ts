@@ -18,6 +18,8 @@ export interface AuditLogOptions {
   clock?: Clock | undefined
   /** Told when the file cannot be written, and when it can again. Default: nobody is. */
   log?: Log | undefined
+  /** Hears the same: `true` when it cannot. Must not throw. */
+  failing?: ((isFailing: boolean) => void) | undefined
 }
 
 /** From one try to write what is late to the next, when nothing else is to be written. */
@@ -54,6 +56,7 @@ export class AuditLog implements AsyncDisposable {
   readonly #file: string
   readonly #clock: Clock
   readonly #log: Log
+  readonly #tell: (isFailing: boolean) => void
   readonly #handle: FileHandle
   readonly #stop = new AbortController()
   #head: Head
@@ -69,6 +72,7 @@ export class AuditLog implements AsyncDisposable {
     this.#file = options.file
     this.#clock = options.clock ?? systemClock
     this.#log = options.log ?? silentLog
+    this.#tell = options.failing ?? (() => {})
     this.#handle = handle
     this.#head = head
   }
@@ -149,8 +153,7 @@ export class AuditLog implements AsyncDisposable {
       this.#lost = 0
       this.#late = []
       for (const { done } of batch) done.resolve()
-      if (this.#failing) this.#log.info({ file: this.#file }, 'the audit log is written again')
-      this.#failing = false
+      this.#setFailing(undefined)
     } catch (cause) {
       await this.#cutBack().catch(() => {})
       this.#fail(batch, cause)
@@ -158,9 +161,7 @@ export class AuditLog implements AsyncDisposable {
   }
 
   #fail(batch: Waiting[], cause: unknown): void {
-    if (!this.#failing)
-      this.#log.error({ file: this.#file, error: messageOf(cause) }, 'the audit log cannot be written')
-    this.#failing = true
+    this.#setFailing(cause)
     for (const waiting of batch) {
       if (!waiting.isPast) waiting.done.reject(new AuditUnavailableError(this.#file, { cause }))
       else if (this.#late.length < LATE_KEPT) this.#late.push(waiting)
@@ -168,6 +169,17 @@ export class AuditLog implements AsyncDisposable {
       waiting.done.resolve()
     }
     if (this.#late.length > 0 && !this.#stop.signal.aborted) this.#catchingUp ??= this.#catchUp()
+  }
+
+  /** Tells each change once. */
+  #setFailing(cause: unknown): void {
+    const isFailing = cause !== undefined
+    if (this.#failing === isFailing) return
+    this.#failing = isFailing
+    const facts = { file: this.#file }
+    if (isFailing) this.#log.error({ ...facts, error: messageOf(cause) }, 'the audit log cannot be written')
+    else this.#log.info(facts, 'the audit log is written again')
+    this.#tell(isFailing)
   }
 
   /** Removes what a failed write left. While even that fails, nothing more is written. */

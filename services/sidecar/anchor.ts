@@ -13,6 +13,10 @@ export interface AnchorParts {
   log: Log
 }
 
+/** Tells operators while nothing can be recorded: no attempt gets a secret then. */
+export const tellUnwritable = (raise: RaiseAlert) => (isFailing: boolean) =>
+  void (isFailing ? raise('audit-unwritable', 'critical') : raise('audit-written-again', 'info'))
+
 /**
  * Notes the head of the audit log in Redis and in Vault. When the file ends before the line that Redis knows, or with
  * another one, that is an alert and a line in the log, and the sidecar goes on: without it no attempt would get a secret.

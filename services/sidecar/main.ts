@@ -5,7 +5,7 @@ import { announceReady, createLog, loadConfig, onDispose, quietExperiments, unti
 import { SecretReader } from '#lib/secrets'
 import { openTelemetry } from '#lib/telemetry'
 import { VaultClient, vaultNames } from '#lib/vault'
-import { anchorAudit } from './anchor.ts'
+import { anchorAudit, tellUnwritable } from './anchor.ts'
 import { auditKeyOf } from './audit-key.ts'
 import { Config } from './config.ts'
 import { identityLost, openIdentity } from './identity.ts'
@@ -30,9 +30,9 @@ const keepTimes = (secret: string) => cacheOf(cluster.secrets[secret] ?? {})
 await using reader = await SecretReader.open({ identity, vault, names, keepTimes, log })
 const channel = await openRedis(config.redis, 'reader', { log })
 await using _promotions = await listenForPromotions({ channel, scope, reader, log })
-await using audit = await AuditLog.open({ file: config.auditFile, log })
 const keys = serviceKeys(scope, 'sidecar')
 const raise = openAlerts(redis, keys, log)
+await using audit = await AuditLog.open({ file: config.auditFile, log, failing: tellUnwritable(raise) })
 await using _anchor = await anchorAudit({ audit, redis, keys, identity, raise, log })
 await using _sidecar = await Sidecar.open({
   cluster,

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { verifyAudit } from '#lib/audit'
+import { readAlerts, serviceKeys } from '#lib/queue'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { configure, grantedOn, start, untilReady } from '../support/sidecar-process.ts'
 import { openSidecarWorld, type SidecarWorld } from '../support/sidecar-world.ts'
@@ -66,5 +67,10 @@ test('I8: the disk of the audit log fills up in mid-run: no new access, every re
   )
   for (const { happened } of ended) expect(Date.parse(happened)).toBeGreaterThanOrEqual(endedAt - 5000)
   expect(await verifyAudit(disk.file)).toMatchObject({ ok: true, lines: lines.length })
+  const keys = serviceKeys({ cluster: world.cluster.name, environment: world.cluster.environment }, 'sidecar')
+  expect((await readAlerts(world.redis, keys)).map(({ name }) => name).toSorted()).toEqual([
+    'audit-unwritable',
+    'audit-written-again',
+  ])
   expect(await said).toMatch(new RegExp(`${disk.error}.*the audit log cannot be written[^]*written again`))
 })

@@ -33,6 +33,8 @@ export {
   RotationRequest,
   RotationState,
 } from './record.ts'
+export { OpenAiProvider, type OpenAiOptions } from './providers/openai.ts'
+export { randomProvider } from './providers/random.ts'
 export { describeRotation, requestRotation, setSchedule, supplyKey, viewOf } from './requests.ts'
 export { Rotation, type RotationOptions, type Tended } from './rotation.ts'
 export { type MaintenanceWindow, parseSchedule, type Schedule, ScheduleError } from './schedule.ts'

@@ -8,11 +8,11 @@ export class SecretIdRefusedError extends PermanentError {
   }
 }
 
-/** The sidecar's own token has ended. Only a process with a new wrapped secret-id gets another. */
+/** A service's own token has ended. Only a process with a new wrapped secret-id gets another. */
 export class IdentityLostError extends Error {
   override readonly name = 'IdentityLostError'
-  constructor() {
-    super('the sidecar has no valid Vault token any more; restart it with a new wrapped secret-id')
+  constructor(service = 'sidecar') {
+    super(`the ${service} has no valid Vault token any more; restart it with a new wrapped secret-id`)
   }
 }
 

@@ -29,7 +29,9 @@ export {
   type WrappedLoginOptions,
 } from './login.ts'
 export { type CacheState, type KeepTimes } from './cached-secret.ts'
+export { OwnToken, type OwnTokenOptions } from './own-token.ts'
 export { type ReaderOptions, type SecretRead, SecretReader } from './reader.ts'
+export { LoginConfig, loginOf } from './login-config.ts'
 export { maskJson } from './redaction/mask-json.ts'
 export { MASK, Masker } from './redaction/masker.ts'
 export { Patterns } from './redaction/patterns.ts'

@@ -38,3 +38,4 @@ export { type ProofCell, type ProofFault, provePolicies, type VaultProof } from 
 export { prunePolicies } from './prune.ts'
 export { type RotatedSecret } from './rotator-rights.ts'
 export { leasesOf, listSecrets, removeSecret, type StoredSecret, storedSecret } from './stored-secrets.ts'
+export { VaultConfig, vaultOptions } from './vault-config.ts'

@@ -1,4 +1,6 @@
 import { RedisConfig, TelemetryConfig } from '#lib/runtime'
+import { LoginConfig } from '#lib/secrets'
+import { VaultConfig } from '#lib/vault'
 import * as z from 'zod'
 
 /** Configuration of the sidecar. */
@@ -18,21 +20,8 @@ export const Config = z.object({
   /** Where operators ask: a socket in a folder that they alone enter, and what they present. Absent: nowhere. */
   operator: z.object({ socket: z.string(), credentialFile: z.string() }).optional(),
   vault: z.object({
-    address: z.url({ protocol: /^https?$/ }),
-    namespace: z.string().optional(),
-    /** PEM: the authority that signed Vault's certificate (default: Node's list), and our own certificate and key. */
-    caFile: z.string().optional(),
-    certFile: z.string().optional(),
-    keyFile: z.string().optional(),
-    /** By AppRole: its role id, and a wrapping token of a secret-id, deleted once it was used. */
-    roleIdFile: z.string().optional(),
-    secretIdFile: z.string().optional(),
-    /** In place of an AppRole: a role of Vault's Kubernetes auth method. */
-    kubernetesRole: z.string().optional(),
-    kubernetesMount: z.string().default('kubernetes'),
-    kubernetesTokenFile: z.string().default('/var/run/secrets/kubernetes.io/serviceaccount/token'),
-    /** In place of both: a token that another program keeps there. */
-    tokenFile: z.string().optional(),
+    ...VaultConfig.shape,
+    ...LoginConfig.shape,
     /** Keeps the accessor of the sidecar's own token from one start to the next. Default: nothing is kept. */
     accessorFile: z.string().optional(),
   }),

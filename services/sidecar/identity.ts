@@ -1,18 +1,11 @@
 import { rm } from 'node:fs/promises'
-import { ConfigError, type Log, readCredential } from '#lib/runtime'
-import { kubernetesLogin, type Login, SidecarIdentity, tokenLogin, wrappedLogin } from '#lib/secrets'
+import type { Log } from '#lib/runtime'
+import { type LoginConfig, loginOf, SidecarIdentity } from '#lib/secrets'
 import type { VaultClient, VaultNames } from '#lib/vault'
 import { keepAccessors, keptAccessors } from './accessor-file.ts'
 
-/** By what the sidecar logs in: one of AppRole, Kubernetes and token file. */
-export interface IdentityConfig {
-  roleIdFile?: string | undefined
-  /** Holds a wrapping token. Deleted once Vault has taken it: it works once. */
-  secretIdFile?: string | undefined
-  kubernetesRole?: string | undefined
-  kubernetesMount?: string | undefined
-  kubernetesTokenFile?: string | undefined
-  tokenFile?: string | undefined
+/** By what the sidecar logs in, and what it keeps of that. */
+export interface IdentityConfig extends LoginConfig {
   /** Accessors of the tokens of this sidecar and of those before it that are not known to be gone. */
   accessorFile?: string | undefined
 }
@@ -33,22 +26,6 @@ export async function openIdentity(config: IdentityConfig, parts: IdentityParts)
   if (config.secretIdFile) await rm(config.secretIdFile, { force: true })
   if (config.accessorFile && login.ownsToken) await succeed(identity, config.accessorFile, parts.log)
   return identity
-}
-
-function loginOf(config: IdentityConfig, { vault, names }: IdentityParts): Login {
-  const { roleIdFile, secretIdFile, kubernetesRole: role, kubernetesTokenFile = '', tokenFile } = config
-  const given = [secretIdFile, role, tokenFile].filter((one) => one !== undefined)
-  if (given.length !== 1 || (secretIdFile !== undefined && roleIdFile === undefined))
-    throw new ConfigError([
-      'expected one login: TB_VAULT_ROLE_ID_FILE and TB_VAULT_SECRET_ID_FILE, or TB_VAULT_KUBERNETES_ROLE, or TB_VAULT_TOKEN_FILE',
-    ])
-  if (tokenFile) return tokenLogin(vault, () => readCredential(tokenFile))
-  if (role) {
-    const jwt = () => readCredential(kubernetesTokenFile)
-    return kubernetesLogin({ vault, role, mount: config.kubernetesMount ?? 'kubernetes', jwt })
-  }
-  const [roleId, wrappedSecretId] = [readCredential(roleIdFile!), readCredential(secretIdFile!)]
-  return wrappedLogin({ vault, names, roleId, wrappedSecretId })
 }
 
 /** Both accessors are kept until the predecessor has ended: this start may be the next one that is killed. */

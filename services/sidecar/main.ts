@@ -4,7 +4,7 @@ import { openAlerts, openRedis, readPublicKey, serviceKeys } from '#lib/queue'
 import { announceReady, createLog, loadConfig, onDispose, quietExperiments, untilSignal } from '#lib/runtime'
 import { SecretReader } from '#lib/secrets'
 import { openTelemetry } from '#lib/telemetry'
-import { VaultClient, vaultNames } from '#lib/vault'
+import { VaultClient, vaultNames, vaultOptions } from '#lib/vault'
 import { anchorAudit, tellUnwritable } from './anchor.ts'
 import { auditKeyOf } from './audit-key.ts'
 import { Config } from './config.ts'
@@ -12,7 +12,6 @@ import { identityLost, openIdentity } from './identity.ts'
 import { openOperatorSocket } from './operator-socket.ts'
 import { listenForPromotions } from './promotion-listener.ts'
 import { Sidecar } from './sidecar.ts'
-import { vaultOptions } from './vault-options.ts'
 
 quietExperiments()
 const config = loadConfig(Config, process.env)

@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { temporaryDirectory } from '../../support/directory.ts'
 import { secretsWorld } from '../../support/secrets-world.ts'
+import { vaultOptions } from '#lib/vault'
 import { type IdentityConfig, openIdentity } from '../../../services/sidecar/identity.ts'
-import { vaultOptions } from '../../../services/sidecar/vault-options.ts'
 
 const parts = () => secretsWorld() as unknown as Parameters<typeof openIdentity>[1]
 

@@ -40,6 +40,8 @@ export interface RotationProvider {
   readonly account: string
   /** False: its keys have no life of their own that could be ended, or that could be asked for. */
   readonly endsKeys: boolean
+  /** True: it makes no keys by itself, an operator supplies each. */
+  readonly awaitsKeys?: boolean
   /** Makes a key. Not idempotent: called once per intent on record. @throws KeyAwaitedError when an operator has to supply it */
   create(request: CreateRequest): Promise<ProviderKey>
   /** The cheapest authenticated call. */

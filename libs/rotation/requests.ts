@@ -20,7 +20,7 @@ export function requestRotation(
 }
 
 /** Puts a schedule in place of the cluster file's; null: the file's again. @throws ScheduleError */
-export function setSchedule(
+export async function setSchedule(
   store: RotationStore,
   secret: string,
   { every, by, at }: { every: string | null; by: string; at: number },

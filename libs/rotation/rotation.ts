@@ -68,22 +68,40 @@ export class Rotation {
     }
   }
 
+  /** Whether anything is due, from the record alone: nothing is written. @throws VaultError, RecordMalformedError */
+  async look(): Promise<Tended & { isDue: boolean }> {
+    const { record } = await this.#options.store.load(this.#options.secret.name)
+    const next = this.#next(record)
+    const until = 'waitUntil' in next ? next.waitUntil : this.#options.clock.now()
+    return { state: record.state, until, isDue: !('waitUntil' in next) || this.#isOverdue(record) }
+  }
+
   /**
    * Takes every step that is due. Says when the next one is.
    * @throws FencedError when another took over; VaultError; RecordMalformedError; the signal's reason
    */
   async tend(signal: AbortSignal): Promise<Tended> {
-    const { secret, store, clock } = this.#options
+    const { secret, store } = this.#options
     const holder = `${this.#options.instance}#${randomUUID()}`
     let held = await this.#watchAge(await store.load(secret.name))
     for (;;) {
-      const every = held.record.schedule?.every ?? secret.every
-      const next = nextStep(held.record, { now: clock.now(), every, window: secret.window })
+      const next = this.#next(held.record)
       if ('waitUntil' in next) return { state: held.record.state, until: next.waitUntil }
       signal.throwIfAborted()
       if (held.record.holder !== holder) held = await this.#save(held, { holder }, holder)
       held = await this.#save(held, await this.#take(next.step, held, signal), holder)
     }
+  }
+
+  #next(record: RotationRecord) {
+    const { secret, clock } = this.#options
+    const every = this.#every(record)
+    return nextStep(record, { now: clock.now(), every, window: secret.window })
+  }
+
+  /** The schedule in force. */
+  #every({ schedule }: RotationRecord): string {
+    return schedule?.every ?? this.#options.secret.every
   }
 
   async #take(step: StepName, { record }: Held, signal: AbortSignal): Promise<Change> {
@@ -131,12 +149,16 @@ export class Rotation {
 
   /** Writes a change. Where an operator has written in between, their wish is kept; where another rotator has, it goes on. */
   async #save({ record, version }: Held, { note, key, ...change }: Change, holder: string): Promise<Held> {
-    const { store, secret } = this.#options
+    const { store, secret, log } = this.#options
     let base = { record, version }
     for (let merges = 0; ; merges++) {
       const next = this.#withHistory({ ...base.record, ...change }, base.record, { note, key })
       try {
-        return { record: next, version: await store.save(next, base.version) }
+        const version = await store.save(next, base.version)
+        const { state, rotation } = next
+        if (state !== record.state)
+          log.info({ secret: secret.name, state, rotation: rotation?.id }, 'rotation advanced')
+        return { record: next, version }
       } catch (error) {
         if (!(error instanceof FencedError) || merges === MERGES) throw error
         const found = await store.load(secret.name)
@@ -170,15 +192,23 @@ export class Rotation {
   async #watchAge(held: Held): Promise<Held> {
     const { secret, store, clock, raise } = this.#options
     const { record } = held
-    const since = record.rotatedAt ?? record.trackedFrom
-    if (since === null) return held
+    if (!this.#isOverdue(record)) return held
     const now = clock.now()
-    const periodMs = parseSchedule(record.schedule?.every ?? secret.every).periodMs(since)
-    const isTold = record.overdueAlertAt !== null && now - record.overdueAlertAt < periodMs
-    if (now - since <= OVERDUE * periodMs || isTold) return held
-    const days = ((now - since) / 86_400_000).toFixed(1)
+    const days = ((now - ageFrom(record)!) / 86_400_000).toFixed(1)
     await raise('rotation-overdue', 'critical', { secret: secret.name, 'age-days': days })
     const next = { ...record, overdueAlertAt: now }
     return { record: next, version: await store.save(next, held.version) }
   }
+
+  #isOverdue(record: RotationRecord): boolean {
+    const since = ageFrom(record)
+    if (since === null) return false
+    const now = this.#options.clock.now()
+    const periodMs = parseSchedule(this.#every(record)).periodMs(since)
+    const isTold = record.overdueAlertAt !== null && now - record.overdueAlertAt < periodMs
+    return now - since > OVERDUE * periodMs && !isTold
+  }
 }
+
+/** Since when a secret's age counts; null: not yet. */
+const ageFrom = ({ rotatedAt, trackedFrom }: RotationRecord) => rotatedAt ?? trackedFrom

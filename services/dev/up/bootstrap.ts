@@ -6,6 +6,7 @@ import {
   planPolicies,
   putSecret,
   VaultClient,
+  type VaultService,
 } from '#lib/vault'
 
 /** A Vault of our own, as its owner sees it. */
@@ -33,12 +34,17 @@ export async function bootstrapVault(
   return { databasesLeftOut: waiting.map(({ secret }) => secret) }
 }
 
-/** What a starting sidecar logs in with: a role id, and a token that holds its secret-id once. */
-export async function sidecarLogin(
+/** What a starting service logs in with: a role id, and a token that holds its secret-id once. */
+export async function serviceLogin(
   { address, rootToken }: VaultAccess,
   { name, environment }: Cluster,
+  service: VaultService,
 ): Promise<{ roleId: string; wrappingToken: string }> {
   await using client = await VaultClient.open({ address })
-  const { roleId, wrapped } = await issueWrappedSecretId(client, rootToken, { cluster: name, environment })
+  const { roleId, wrapped } = await issueWrappedSecretId(client, rootToken, {
+    cluster: name,
+    environment,
+    service,
+  })
   return { roleId, wrappingToken: wrapped.token }
 }

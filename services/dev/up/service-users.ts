@@ -11,6 +11,7 @@ export type ServiceName =
   | 'traces'
   | 'models'
   | 'sidecar'
+  | 'rotator'
   | 'producer'
   | 'console'
   | `worker-${string}`
@@ -26,10 +27,10 @@ export interface ServiceUser {
 /** Where blocks of uids are claimed: on the host, so that no two clusters share one. */
 const CLAIMS = '/run/threadbound/services'
 const BLOCK = 256
-const FIXED = ['redis', 'postgres', 'vault', 'traces', 'models', 'sidecar', 'producer', 'console']
+const FIXED = ['redis', 'postgres', 'vault', 'traces', 'models', 'sidecar', 'producer', 'console', 'rotator']
 /** The first of the workers; the ones between are kept for services to come. */
 const WORKERS_FROM = 32
-const OF_REDIS = ['sidecar', 'producer', 'console']
+const OF_REDIS = ['sidecar', 'producer', 'console', 'rotator']
 const OF_POSTGRES = ['sidecar', 'vault']
 
 /** There is no uid left, or there are more agent types than uids in a block. */

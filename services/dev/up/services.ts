@@ -1,12 +1,13 @@
-import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Cluster } from '#lib/cluster'
-import { type RedisUser, workerUser } from '#lib/queue'
+import { workerUser } from '#lib/queue'
 import { privateDirectory } from './directories.ts'
 import type { Ground } from './ground.ts'
 import { nodeService } from './node-service.ts'
 import { portFor } from './ports.ts'
-import type { ServiceName } from './service-users.ts'
+import { startRotator } from './rotator.ts'
+import { common, passableDirectory } from './service-config.ts'
 import { type Stage, urlOf } from './stage.ts'
 import { STOP_PHASE } from './stop-phases.ts'
 import type { DevVault } from './vault.ts'
@@ -30,7 +31,7 @@ export interface Running {
   vault: DevVault
 }
 
-/** Starts the sidecar, the producer, one worker for each agent type, and the console. */
+/** Starts the sidecar, the producer, the rotator, one worker for each agent type, and the console. */
 export async function startServices(stage: Stage, running: Running) {
   const agentTypes = Object.keys(running.cluster.agents)
   const keys = stage.credentials.apiKeys(agentTypes)
@@ -40,6 +41,7 @@ export async function startServices(stage: Stage, running: Running) {
   const given = { socketDir, producerUrl: producer, publicKeyFile, workerKeyFile: keys.workerKeyFile }
   const [console] = await Promise.all([
     startConsole(stage, running, keys.apiKeysFile),
+    startRotator(stage, running),
     ...agentTypes.map((agentType) => startWorker(stage, running, { ...given, agentType })),
   ])
   return { producer, console, apiKeyFile: keys.apiKeyFile }
@@ -73,7 +75,7 @@ async function startSidecar(stage: Stage, running: Running, publicKeyFile: strin
     const files = agentTypes.map((agentType) =>
       give(credentials.file(credentialName(agentType)), credentialName(agentType)),
     )
-    const { roleIdFile, secretIdFile } = await running.vault.login()
+    const { roleIdFile, secretIdFile } = await running.vault.login('sidecar')
     return {
       ...common(stage, running, 'sidecar'),
       socketDir,
@@ -195,30 +197,8 @@ async function startConsole(stage: Stage, running: Running, apiKeysFile: string)
   return url
 }
 
-type RedisService = Extract<RedisUser, ServiceName>
-
-/** What every service of ours is told, in files that it can read. */
-function common({ ownership }: Stage, { clusterFile, ground }: Running, service: RedisService) {
-  const { redis, telemetry } = ground
-  const { passwordFile, ...access } = redis(service)
-  const give = (file: string | undefined) => file && ownership.give(service, file)
-  return {
-    clusterFile: ownership.give(service, clusterFile),
-    redis: { ...access, passwordFile: give(passwordFile) },
-    telemetry: { ...telemetry, tokenFile: give(telemetry.tokenFile) },
-  }
-}
-
 /** A file that is there, empty at first. */
 function existing(path: string): string {
   closeSync(openSync(path, 'a', 0o600))
   return path
-}
-
-/** A directory that others may pass through but not read. */
-function passableDirectory(...path: string[]): string {
-  const directory = join(...path)
-  mkdirSync(directory, { recursive: true })
-  chmodSync(directory, 0o711)
-  return directory
 }

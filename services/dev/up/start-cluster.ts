@@ -3,6 +3,7 @@ import { writeResolvedCluster } from '#lib/cluster'
 import { startGround } from './ground.ts'
 import { checkPort } from './ports.ts'
 import type { RedisAccounts } from './redis.ts'
+import { rotatorAccess } from './rotator.ts'
 import { operatorAccess, startServices } from './services.ts'
 import type { Stage } from './stage.ts'
 import { withStandIns } from './stand-ins.ts'
@@ -37,6 +38,7 @@ export async function startCluster(stage: Stage): Promise<{ state: UpState; redi
     auditFile: join(directories.data, 'audit.log'),
     auditRedis: ground.redis('console'),
     operator: operatorAccess(stage),
+    rotator: rotatorAccess(stage),
     redis: ground.redis('enqueue'),
     traces: ground.tracesUrl ?? ground.telemetry.endpoint,
     tracesTokenFile: ground.telemetry.tokenFile,

@@ -26,6 +26,8 @@ export interface UpState extends Omit<ReadyLine, 'ready'> {
   auditRedis: ReadyLine['redis']
   /** Where the sidecar listens for commands, and what they present. */
   operator: { socket: string; credentialFile: string }
+  /** The same of the rotator; absent where nothing is rotated. */
+  rotator?: { socket: string; credentialFile: string } | undefined
 }
 
 /** Writes `<data>/up.json`; removed when the cluster ends. */

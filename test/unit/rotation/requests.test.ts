@@ -39,9 +39,9 @@ describe('what an operator asks for', () => {
   test('that is no schedule changes nothing', async () => {
     const world = rotationWorld()
     const { store } = world.open()
-    await expect(async () =>
-      setSchedule(store, SECRET, { every: 'hourly', by: 'ann', at: 1 }),
-    ).rejects.toThrow('expected daily')
+    await expect(setSchedule(store, SECRET, { every: 'hourly', by: 'ann', at: 1 })).rejects.toThrow(
+      'expected daily',
+    )
     expect(world.kv.writes).toEqual([])
   })
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type Clock, systemClock } from '#lib/runtime'
+import { type Clock, steadyClock } from '#lib/runtime'
 import type { Redis } from 'ioredis'
 
 const TTL_MS = 30_000
@@ -25,7 +25,7 @@ export async function underLock<T>(
   options: LockOptions,
   use: (signal: AbortSignal) => Promise<T>,
 ): Promise<T | undefined> {
-  const { redis, key, signal, clock = systemClock } = options
+  const { redis, key, signal, clock = steadyClock } = options
   const token = randomUUID()
   if (!(await acquire({ ...options, clock }, token))) return undefined
   const over = new AbortController()

@@ -88,7 +88,7 @@ export class Tending implements AsyncDisposable {
     const { redis, keys, clock, wakeAt, log } = this.#options
     const look = await rotation.look()
     if (!look.isDue) return look.until
-    const lock = (of: string) => ({ redis, key: keys.key(`tb:lock:${of}`), clock })
+    const lock = (of: string) => ({ redis, key: keys.key(`tb:lock:${of}`) })
     const accountLock = lock(`account:${createHash('sha256').update(account).digest('hex')}`)
     const until = await underLock({ ...lock(`secret:${name}`), signal: this.#stop.signal }, (signal) =>
       underLock({ ...accountLock, waitMs: ACCOUNT_WAIT_MS, signal }, async (signal) => {

@@ -22,6 +22,13 @@ const rotate = (body: object) =>
     body: { secret: 'openai-api-key', operator: 'ann', ...body },
   })
 
+const put = (every: string | null) =>
+  askRotator(rotatorOf(cluster.data), {
+    method: 'PUT',
+    path: '/v1/schedules',
+    body: { secret: 'openai-api-key', operator: 'ann', every },
+  })
+
 async function until(wanted: (view: Awaited<ReturnType<typeof viewRotation>>) => boolean) {
   for (;;) {
     const view = await viewRotation(cluster.data)
@@ -45,9 +52,9 @@ describe('a rotation in a running cluster', () => {
     expect((await rotate({})).body).toMatchObject({ accepted: true })
     const outcomes: unknown[] = []
     const ended = until(({ state, history }) => state === 'idle' && history.length > 0)
-    let isOver = false
-    void ended.then(() => (isOver = true))
-    while (!isOver) outcomes.push((await cluster.run('writer', { message: 'hello' }))['outcome'])
+    const over = new AbortController()
+    void ended.then(() => over.abort())
+    while (!over.signal.aborted) outcomes.push((await cluster.run('writer', { message: 'hello' }))['outcome'])
     const { history } = await ended
     expect(new Set(outcomes)).toEqual(new Set(['completed']))
     expect(outcomes.length).toBeGreaterThan(10)
@@ -86,12 +93,6 @@ describe('a rotation in a running cluster', () => {
   })
 
   test('follows the schedule that an operator sets, until it is taken back', async () => {
-    const put = (every: string | null) =>
-      askRotator(rotatorOf(cluster.data), {
-        method: 'PUT',
-        path: '/v1/schedules',
-        body: { secret: 'openai-api-key', operator: 'ann', every },
-      })
     expect((await put('hourly')).status).toBe(400)
     expect((await put('monthly')).body).toMatchObject({ every: 'monthly', scheduledBy: 'ann' })
     await until(({ nextAt }) => nextAt !== null && new Date(nextAt).getUTCDate() === 1)

@@ -1,4 +1,4 @@
-import { SecretDeniedError, SecretMalformedError, SecretNotFoundError } from './errors.ts'
+import { SecretDeniedError, SecretMalformedError, SecretNotFoundError, SecretRevokedError } from './errors.ts'
 import { SecretValue } from './secret-value.ts'
 
 /** A value that is used when so much of its freshness is over is read again, and nobody waits for it. */
@@ -33,7 +33,7 @@ interface Until {
 export interface CacheState {
   agentType: string
   /** `value`, or why there is none. */
-  state: 'value' | 'denied' | 'not-found' | 'unusable'
+  state: 'value' | 'denied' | 'not-found' | 'revoked' | 'unusable'
   /** The KV version of the value. */
   generation?: number
   /** How long it is served without asking Vault; 0 or less when the next read asks. */
@@ -69,6 +69,7 @@ export function cachedRefusal(error: Error, now: number): CachedSecret {
 export function stateOf(entry: CachedSecret): Pick<CacheState, 'state' | 'generation'> {
   if ('value' in entry) return { state: 'value', generation: entry.value.generation }
   if (entry.error instanceof SecretDeniedError) return { state: 'denied' }
+  if (entry.error instanceof SecretRevokedError) return { state: 'revoked' }
   return { state: entry.error instanceof SecretNotFoundError ? 'not-found' : 'unusable' }
 }
 

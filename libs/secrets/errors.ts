@@ -32,6 +32,14 @@ export class SecretNotFoundError extends PermanentError {
   }
 }
 
+/** An operator has revoked the value that lies in Vault: nobody is given it. An attempt after the rotation gets the next. */
+export class SecretRevokedError extends Error {
+  override readonly name = 'SecretRevokedError'
+  constructor(secret: string) {
+    super(`secret "${secret}" was revoked by an operator, and there is no new value yet`)
+  }
+}
+
 /** What lies in Vault is not `{value: <text>}`. */
 export class SecretMalformedError extends PermanentError {
   override readonly name = 'SecretMalformedError'

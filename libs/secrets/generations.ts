@@ -14,6 +14,8 @@ export class Generations {
   readonly #newest = new Map<string, { generation: number; until: number }>()
   readonly #refused = new Map<string, { generation: number; pauseMs: number; until: number }>()
 
+  readonly #revoked = new Map<string, number>()
+
   constructor(clock: Clock) {
     this.#clock = clock
   }
@@ -46,7 +48,17 @@ export class Generations {
     return true
   }
 
-  /** Nothing is known of a secret any more. */
+  /** Nobody is given a generation up to this one any more. */
+  revoke(secret: string, generation: number): void {
+    this.#revoked.set(secret, Math.max(generation, this.#revoked.get(secret) ?? 0))
+  }
+
+  /** True for a generation that was revoked here. */
+  isRevoked(secret: string, generation: number): boolean {
+    return generation <= (this.#revoked.get(secret) ?? 0)
+  }
+
+  /** Nothing is known of a secret any more, but what was revoked. */
   forget(secret: string): void {
     this.#newest.delete(secret)
     this.#refused.delete(secret)

@@ -15,6 +15,7 @@ export {
   SecretIdRefusedError,
   SecretMalformedError,
   SecretNotFoundError,
+  SecretRevokedError,
   SecretUnavailableError,
 } from './errors.ts'
 export { type Grant, type GrantClaim, GrantTable } from './grants.ts'

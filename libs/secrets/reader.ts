@@ -1,7 +1,7 @@
 import type { Span } from '@opentelemetry/api'
 import { type Clock, type Log, silentLog, steadyClock } from '#lib/runtime'
 import { attribute } from '#lib/telemetry'
-import { isVaultError, type KvEntry, type VaultClient, type VaultNames } from '#lib/vault'
+import { isMarkedRevoked, isVaultError, type VaultClient, type VaultNames } from '#lib/vault'
 import {
   cachedRefusal,
   type CachedSecret,
@@ -16,10 +16,12 @@ import {
   SecretDeniedError,
   SecretMalformedError,
   SecretNotFoundError,
+  SecretRevokedError,
   SecretUnavailableError,
 } from './errors.ts'
 import { Generations } from './generations.ts'
 import type { SidecarIdentity } from './identity.ts'
+import { isOf, keyOf, SecretCache } from './secret-cache.ts'
 import type { SecretValue } from './secret-value.ts'
 import { TypeTokens } from './type-tokens.ts'
 import { inVaultSpan } from './vault-span.ts'
@@ -28,7 +30,6 @@ import { inVaultSpan } from './vault-span.ts'
 const AHEAD_PAUSE_MS = 10_000
 /** How long a value is used that is older than what is known to be live: until another of Vault's nodes has it too. */
 const BEHIND_MS = 1000
-const MAX_ENTRIES = 4096
 
 /** What a reader needs. */
 export interface ReaderOptions {
@@ -62,13 +63,14 @@ export interface SecretRead {
  * R5: while Vault does not answer, the last value is served up to its `staleMs`, said so; then it fails.
  * R6: what was asked before a secret was forgotten is not kept.
  * R7: once a newer generation is known, from a message or from any read, no older value counts as fresh.
+ * R8: a generation that was revoked, here or by a note in Vault, is given to nobody.
  */
 export class SecretReader implements AsyncDisposable {
   readonly #options: ReaderOptions
   readonly #clock: Clock
   readonly #log: Log
   readonly #tokens: TypeTokens
-  readonly #entries = new Map<string, CachedSecret>()
+  readonly #cache = new SecretCache()
   readonly #generations: Generations
   readonly #loading = new Map<string, Promise<CachedSecret>>()
 
@@ -87,7 +89,7 @@ export class SecretReader implements AsyncDisposable {
 
   /**
    * The secret, as the agent type may read it. The caller checks that the cluster file lists it; Vault checks too.
-   * @throws SecretDeniedError, SecretNotFoundError, SecretMalformedError, SecretUnavailableError, IdentityLostError
+   * @throws SecretDeniedError, SecretNotFoundError, SecretRevokedError, SecretMalformedError, SecretUnavailableError, IdentityLostError
    */
   read(agentType: string, secret: string): Promise<SecretRead> {
     const attributes = { [attribute.secretName]: secret, [attribute.agentType]: agentType }
@@ -96,7 +98,7 @@ export class SecretReader implements AsyncDisposable {
 
   /** The value that was read last, if it is still kept. Asks nobody: to search for it, not to give it. */
   kept(agentType: string, secret: string): SecretValue | undefined {
-    const entry = this.#entries.get(keyOf(agentType, secret))
+    const entry = this.#cache.get(agentType, secret)
     return entry && 'value' in entry ? entry.value : undefined
   }
 
@@ -109,7 +111,7 @@ export class SecretReader implements AsyncDisposable {
     const loads = [...this.#loading].flatMap(([key, load]) => (isOf(key, secret) ? [load] : []))
     // Without one nobody may pass between the look and the read that follows from it: no await then.
     if (loads.length > 0) await Promise.allSettled(loads)
-    const entry = this.#entries.get(keyOf(agentType, secret))
+    const entry = this.#cache.get(agentType, secret)
     const isOld = entry && 'value' in entry && entry.value.generation <= generation
     if (isOld && !this.#generations.refused(secret, generation)) return undefined
     if (isOld) entry.freshUntil = 0
@@ -119,42 +121,57 @@ export class SecretReader implements AsyncDisposable {
 
   /** A generation is said to be live: what is older is read anew at once. A wrong word costs a read a second for a while. */
   promoted(secret: string, generation: number): void {
+    for (const { entry } of this.#cache.list({ secret })) if ('error' in entry) entry.freshUntil = 0
     for (const agentType of this.#outdate(secret, generation))
       this.#loadOnce(agentType, secret).catch(() => {})
   }
 
   /** Words of what is live may have been missed: every value is read anew by the next who uses it. */
   doubt(): void {
-    for (const entry of this.#entries.values()) if ('value' in entry) entry.freshUntil = 0
+    for (const { entry } of this.#cache.list()) entry.freshUntil = 0
+  }
+
+  /**
+   * Gives nobody a generation up to this one (default: the newest that is known) any more, and wipes what is kept.
+   * Whoever reads gets a SecretRevokedError until there is a newer one.
+   */
+  revoke(secret: string, generation?: number): void {
+    const kept = this.#cache.drop({ secret })
+    this.#generations.revoke(secret, generation ?? Math.max(0, ...kept.map((value) => value.generation)))
+    this.forget(secret)
+    for (const value of kept) value.wipe()
+  }
+
+  /** Ends the agent type's token and wipes all that was read with it: the next read begins anew. */
+  endType(agentType: string): void {
+    this.#tokens.end(agentType)
+    for (const value of this.#cache.drop({ agentType })) value.wipe()
   }
 
   /** Forgets a secret for every agent type, its absence and refusals too: the next read asks Vault. */
   forget(secret: string): void {
-    for (const known of [this.#entries, this.#loading])
-      for (const key of known.keys()) if (isOf(key, secret)) known.delete(key)
+    this.#cache.drop({ secret })
+    for (const key of this.#loading.keys()) if (isOf(key, secret)) this.#loading.delete(key)
     this.#generations.forget(secret)
   }
 
   /** What is kept of a secret: for operators, never a value. */
   cached(secret: string): CacheState[] {
     const now = this.#clock.now()
-    return [...this.#entries].flatMap(([key, entry]) => {
-      const [agentType, name] = partsOf(key)
-      return name === secret ? [{ agentType, ...stateOf(entry), freshForMs: entry.freshUntil - now }] : []
-    })
+    return this.#cache
+      .list({ secret })
+      .map(({ agentType, entry }) => ({ agentType, ...stateOf(entry), freshForMs: entry.freshUntil - now }))
   }
 
   /** Wipes every value and ends the tokens. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled(this.#loading.values())
     await this.#tokens[Symbol.asyncDispose]()
-    for (const entry of this.#entries.values()) if ('value' in entry) entry.value.wipe()
-    this.#entries.clear()
+    for (const value of this.#cache.drop({})) value.wipe()
   }
 
   async #read(agentType: string, secret: string, span: Span): Promise<SecretRead> {
-    const key = keyOf(agentType, secret)
-    const cached = this.#entries.get(key)
+    const cached = this.#cache.get(agentType, secret)
     const hit = cached !== undefined && this.#clock.now() < cached.freshUntil
     if (hit) this.#refreshAhead(cached, agentType, secret)
     const entry = hit ? cached : await this.#loadOnce(agentType, secret)
@@ -178,7 +195,7 @@ export class SecretReader implements AsyncDisposable {
     if (running) return running
     const isWanted = () => this.#loading.get(key) === loading
     const loading: Promise<CachedSecret> = this.#load(agentType, secret)
-      .then((entry) => (isWanted() ? this.#keep(key, entry) : entry))
+      .then((entry) => (isWanted() ? this.#cache.keep(agentType, secret, entry) : entry))
       .finally(() => isWanted() && this.#loading.delete(key))
     this.#loading.set(key, loading)
     return loading
@@ -188,7 +205,12 @@ export class SecretReader implements AsyncDisposable {
     const askedAt = this.#clock.now()
     const { keepTimes = () => KEEP_TIMES, random = Math.random } = this.#options
     try {
-      const { data, version, requestId } = await this.#ask(agentType, secret)
+      const path = this.#options.names.secret(secret)
+      const read = (token: string) => this.#options.vault.kvRead(token, path)
+      const found = await this.#tokens.use(agentType, read)
+      const { data, version, requestId } = found
+      if (isMarkedRevoked(found)) this.#generations.revoke(secret, version)
+      if (this.#generations.isRevoked(secret, version)) throw new SecretRevokedError(secret)
       const value = valueOf(secret, data, version)
       const entry = cachedValue(value, { requestId, askedAt, times: keepTimes(secret), random: random() })
       if (this.#generations.isBehind(secret, version)) entry.freshUntil = this.#clock.now() + BEHIND_MS
@@ -202,48 +224,24 @@ export class SecretReader implements AsyncDisposable {
   /** Notes that a generation is live. Gives the agent types that have an older one, which is fresh no more. */
   #outdate(secret: string, generation: number): string[] {
     if (!this.#generations.seen(secret, generation)) return []
-    return [...this.#entries].flatMap(([key, entry]) => {
-      const [agentType, name] = partsOf(key)
-      if (name !== secret || !('value' in entry) || entry.value.generation >= generation) return []
+    return this.#cache.list({ secret }).flatMap(({ agentType, entry }) => {
+      if (!('value' in entry) || entry.value.generation >= generation) return []
       entry.freshUntil = 0
       return [agentType]
     })
-  }
-
-  /** One read; once more with a new token when the refusal was the token's end and not its policy. */
-  async #ask(agentType: string, secret: string): Promise<KvEntry> {
-    const path = this.#options.names.secret(secret)
-    const child = await this.#tokens.of(agentType)
-    try {
-      return await this.#options.vault.kvRead(child.token.reveal(), path)
-    } catch (error) {
-      if (!isVaultError(error, 'denied') || !(await this.#tokens.forgetIfGone(child))) throw error
-      const next = await this.#tokens.of(agentType)
-      return this.#options.vault.kvRead(next.token.reveal(), path)
-    }
   }
 
   #loadFailed(agentType: string, secret: string, error: unknown): CachedSecret {
     const now = this.#clock.now()
     if (isVaultError(error, 'denied')) return cachedRefusal(new SecretDeniedError(agentType, secret), now)
     if (isVaultError(error, 'notFound')) return cachedRefusal(new SecretNotFoundError(secret), now)
-    if (error instanceof SecretMalformedError) return cachedRefusal(error, now)
-    const last = this.#entries.get(keyOf(agentType, secret))
+    if (error instanceof SecretMalformedError || error instanceof SecretRevokedError)
+      return cachedRefusal(error, now)
+    const last = this.#cache.get(agentType, secret)
     if (!isVaultError(error) || !error.retryable) throw error
     if (!last || !('value' in last) || now >= last.staleUntil)
       throw new SecretUnavailableError(secret, { cause: error })
     this.#log.warn({ secret, agentType, kind: error.kind }, 'Vault does not answer; serving the last value')
     return last
   }
-
-  #keep(key: string, entry: CachedSecret): CachedSecret {
-    this.#entries.delete(key)
-    this.#entries.set(key, entry)
-    if (this.#entries.size > MAX_ENTRIES) this.#entries.delete(this.#entries.keys().next().value!)
-    return entry
-  }
 }
-
-const keyOf = (agentType: string, secret: string) => `${agentType}/${secret}`
-const isOf = (key: string, secret: string) => key.endsWith(`/${secret}`)
-const partsOf = (key: string) => key.split('/') as [agentType: string, secret: string]

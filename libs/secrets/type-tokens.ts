@@ -1,4 +1,5 @@
 import type { Clock } from '#lib/runtime'
+import { isVaultError } from '#lib/vault'
 import type { ChildToken } from './child-token.ts'
 import type { SidecarIdentity } from './identity.ts'
 
@@ -31,12 +32,26 @@ export class TypeTokens implements AsyncDisposable {
     return minting
   }
 
-  /** True when Vault refuses because the token has ended, not because of its policy; it is forgotten then. */
-  async forgetIfGone(child: ChildToken): Promise<boolean> {
-    if (this.#tokens.get(child.agentType) !== child) return true
-    if (!(await this.#identity.isGone(child))) return false
-    if (this.#tokens.get(child.agentType) === child) this.#tokens.delete(child.agentType)
-    return true
+  /**
+   * Calls with a token of the agent type; once more with a new one when the refusal was the token's end and not its policy.
+   * @throws what `call` throws, IdentityLostError, VaultError
+   */
+  async use<T>(agentType: string, call: (token: string) => Promise<T>): Promise<T> {
+    const child = await this.of(agentType)
+    try {
+      return await call(child.token.reveal())
+    } catch (error) {
+      if (!isVaultError(error, 'denied') || !(await this.#forgetIfGone(child))) throw error
+      return call((await this.of(agentType)).token.reveal())
+    }
+  }
+
+  /** Ends the agent type's token, if it has one: the next call mints another. */
+  end(agentType: string): void {
+    const child = this.#tokens.get(agentType)
+    if (!child) return
+    this.#tokens.delete(agentType)
+    this.#identity.revokeLater(child)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -44,6 +59,14 @@ export class TypeTokens implements AsyncDisposable {
     await Promise.allSettled(this.#minting.values())
     for (const child of this.#tokens.values()) this.#identity.revokeLater(child)
     this.#tokens.clear()
+  }
+
+  /** True when Vault refuses because the token has ended, not because of its policy; it is forgotten then. */
+  async #forgetIfGone(child: ChildToken): Promise<boolean> {
+    if (this.#tokens.get(child.agentType) !== child) return true
+    if (!(await this.#identity.isGone(child))) return false
+    if (this.#tokens.get(child.agentType) === child) this.#tokens.delete(child.agentType)
+    return true
   }
 
   async #mint(agentType: string): Promise<ChildToken> {

@@ -63,6 +63,8 @@ export interface KvEntry {
   version: number
   /** By which Vault's own audit log knows the request. */
   requestId?: string | undefined
+  /** What operators noted beside the values, the same for every version. */
+  notes?: Record<string, string>
 }
 const requestId = z.string().optional()
 export const KvAnswer = z
@@ -70,14 +72,16 @@ export const KvAnswer = z
     request_id: requestId,
     data: z.object({
       data: z.record(z.string(), z.unknown()),
-      metadata: z.object({ version: z.number() }),
+      metadata: z.object({
+        version: z.number(),
+        custom_metadata: z.record(z.string(), z.string()).nullish(),
+      }),
     }),
   })
-  .transform(({ request_id, data }): KvEntry => ({
-    data: data.data,
-    version: data.metadata.version,
-    requestId: request_id,
-  }))
+  .transform(({ request_id, data: { data, metadata } }): KvEntry => {
+    const { version, custom_metadata: notes } = metadata
+    return { data, version, requestId: request_id, ...(notes && { notes }) }
+  })
 export const KvWriteAnswer = z
   .object({ data: z.object({ version: z.number() }) })
   .transform(({ data }) => data.version)

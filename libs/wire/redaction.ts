@@ -21,7 +21,7 @@ export type ToRedaction =
   /** The attempt has said its last. */
   | { t: 'forget'; grant: string }
 
-/** Sidecar to worker. */
+/** Sidecar to worker. Beside the answers, the one thing that it says by itself. */
 export type FromRedaction =
   /** A value is about to be handed to the context of this grant; it is not until the worker is `ready`. */
   | { t: 'handing'; grant: string }
@@ -29,3 +29,5 @@ export type FromRedaction =
   | { t: 'redacted'; id: number; json?: string; found: string[] }
   /** The grant is not known, or not any more: nobody can tell what may leave. */
   | { t: 'refused'; id: number }
+  /** An operator has revoked what the attempt of this job holds: it must not go on. */
+  | { t: 'revoked'; jobId: string }

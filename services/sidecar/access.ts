@@ -205,6 +205,7 @@ export class Access {
 
   async #record(attempt: LiveAttempt, what: Use): Promise<void> {
     attempt.budget.access()
+    attempt.used.add(what.secret)
     await this.#options.audit.record({ ...attempt.facts(), outcome: 'allowed', ...what })
     attempt.signal.throwIfAborted()
     const { value: _mark, ...logged } = what

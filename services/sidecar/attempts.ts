@@ -23,6 +23,7 @@ export type EndReason =
   | 'superseded'
   | 'lock-lost'
   | 'not-recorded'
+  | 'revoked'
   | 'sidecar-stopping'
 
 export interface AttemptsOptions {

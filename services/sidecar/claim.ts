@@ -11,10 +11,11 @@ import { contextOf } from '#lib/telemetry'
 import type { GrantRequest } from '#lib/wire'
 import * as z from 'zod'
 import type { Attempts } from './attempts.ts'
-import { LockNotHeldError, TooManyGrantsError } from './errors.ts'
+import { LockNotHeldError, TooManyGrantsError, TraceRevokedError } from './errors.ts'
 import { parseBody } from './exchange.ts'
 import { failureOf } from './failure.ts'
 import { LiveAttempt } from './live-attempt.ts'
+import type { Revocations } from './revocations.ts'
 import { sourceOf } from './source.ts'
 
 const GrantBody = z.strictObject({
@@ -36,6 +37,7 @@ export interface ClaimOptions {
   identity: SidecarIdentity
   vault: LeaseSetOptions['vault']
   names: LeaseSetOptions['names']
+  revocations: Pick<Revocations, 'isRevoked'>
   audit: AuditLog
   clock: Clock
   /** What a producer says of time is compared with. */
@@ -87,13 +89,14 @@ export class Claims {
   }
 
   async #grant(request: GrantRequest, found: { type: AgentType; job: VerifiedJob; worker: ClaimingWorker }) {
-    const { attempts, clock, audit, log } = this.#options
+    const { attempts, revocations, clock, audit, log } = this.#options
     const { type, job, worker } = found
     const leases = await this.#leases(request, type)
     this.#endEarlier(request, type)
     this.#refuseMore(type)
     await attempts.joined(request.context)
     this.#refuseMore(type) // others did not wait
+    if (revocations.isRevoked(traceIdOf(request))) throw new TraceRevokedError()
     const grant = attempts.table.claim({
       agentType: type.name,
       contextId: request.context,
@@ -147,7 +150,7 @@ export class Claims {
   #note(request: GrantRequest, { agentType, connection }: ClaimingWorker, reason: string): void {
     const { audit, log } = this.#options
     const { context, jobId, attempt, traceparent } = request
-    const traceId = trace.getSpanContext(contextOf(traceparent))?.traceId
+    const traceId = traceIdOf({ traceparent })
     log.warn({ agentType, requestId: jobId, attempt, reason }, 'grant refused')
     void audit.note({
       action: 'deny',
@@ -163,6 +166,9 @@ export class Claims {
     })
   }
 }
+
+const traceIdOf = ({ traceparent }: Pick<GrantRequest, 'traceparent'>) =>
+  trace.getSpanContext(contextOf(traceparent))?.traceId
 
 function databasesOf(cluster: Cluster, agentType: string): Record<string, string> {
   const dynamic = usableSecrets(cluster, agentType)

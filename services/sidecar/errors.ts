@@ -68,3 +68,21 @@ export class RedactionUnavailableError extends Error {
     super('the worker has not confirmed that it redacts what this context says, so it is handed no value')
   }
 }
+
+/** An operator named an agent type or a secret that the cluster file does not have. */
+export class NotFoundError extends PermanentError {
+  override readonly name = 'NotFoundError'
+  readonly type = 'not-found'
+  constructor(what: string, name: string) {
+    super(`no ${what} ${JSON.stringify(name)} in the cluster file`)
+  }
+}
+
+/** An operator has revoked the trace that the job is of. */
+export class TraceRevokedError extends PermanentError {
+  override readonly name = 'TraceRevokedError'
+  readonly type = 'trace-revoked'
+  constructor() {
+    super('an operator has revoked this trace: nothing of it is granted any more')
+  }
+}

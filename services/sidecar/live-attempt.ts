@@ -36,6 +36,8 @@ export class LiveAttempt {
   readonly budget = new AttemptBudget()
   /** Names of the secrets that were leased. */
   readonly leased = new Set<string>()
+  /** Names of the secrets that were asked for and may be held, leased ones too. */
+  readonly used = new Set<string>()
   /** Knows the values that its context was handed; undefined while there is none. */
   redactor: Redactor | undefined
   /** Resolves when its worker redacts what it says; undefined while no value was asked for. */
@@ -99,10 +101,14 @@ export class LiveAttempt {
     return traceIdOf(named) !== undefined && traceIdOf(named) === traceIdOf(own) ? named : own
   }
 
+  get traceId(): string | undefined {
+    return traceIdOf(contextOf(this.grant.traceparent))
+  }
+
   /** Who asked, as the audit log says it. */
   facts(): Partial<AuditEvent> {
-    const { agentType, jobId, attempt, contextId, tenant, caller, source, traceparent } = this.grant
-    const traceId = traceIdOf(contextOf(traceparent))
+    const { agentType, jobId, attempt, contextId, tenant, caller, source } = this.grant
+    const { traceId } = this
     return {
       agentType,
       requestId: jobId,

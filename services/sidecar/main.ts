@@ -33,7 +33,7 @@ const keys = serviceKeys(scope, 'sidecar')
 const raise = openAlerts(redis, keys, log)
 await using audit = await AuditLog.open({ file: config.auditFile, log, failing: tellUnwritable(raise) })
 await using _anchor = await anchorAudit({ audit, redis, keys, identity, raise, log })
-await using _sidecar = await Sidecar.open({
+await using sidecar = await Sidecar.open({
   cluster,
   socketDir: config.socketDir,
   credentialsDir: config.credentialsDir,
@@ -48,7 +48,14 @@ await using _sidecar = await Sidecar.open({
   raise,
   log,
 })
-await using _operator = await openOperatorSocket(config.operator, { cluster, reader, audit, log })
+const { revocations } = sidecar
+await using _operator = await openOperatorSocket(config.operator, {
+  cluster,
+  reader,
+  audit,
+  revocations,
+  log,
+})
 const signal = untilSignal(identityLost(identity))
 announceReady()
 log.info({ agentTypes: Object.keys(cluster.agents) }, 'sidecar ready')

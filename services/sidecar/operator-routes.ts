@@ -6,6 +6,7 @@ import * as z from 'zod'
 import { NoRouteError } from './errors.ts'
 import { parseBody, readJson } from './exchange.ts'
 import { failureOf } from './failure.ts'
+import type { Revocations } from './revocations.ts'
 import { sourceOf } from './source.ts'
 
 const Name = z.string().max(100)
@@ -18,11 +19,22 @@ const Act = z.strictObject({
   vaultRequest: z.string().max(100).exactOptional(),
   operator: Operator,
 })
+const Revoke = z.strictObject({
+  target: z.union([
+    z.strictObject({ secret: Name, generation: z.int().nonnegative().optional() }),
+    z.strictObject({ agentType: Name }),
+    z.strictObject({ trace: z.string().regex(/^[\da-f]{32}$/, 'expected 32 hexadecimal digits') }),
+  ]),
+  operator: Operator,
+  keepRunning: z.boolean(),
+  dryRun: z.boolean(),
+})
 
 export interface OperatorRoutesOptions {
   cluster: Cluster
   reader: SecretReader
   audit: Pick<AuditLog, 'record'>
+  revocations: Pick<Revocations, 'preview' | 'revoke'>
 }
 
 /** What an agent type gets of a secret now: a generation, or why it gets none. */
@@ -34,6 +46,7 @@ interface Reading {
 
 /**
  * What an operator may ask: `GET /v1/cache`, what is kept of each secret; `POST /v1/refresh`, forget one and read it anew;
+ * `POST /v1/revocations`, end what is held of a secret, by an agent type or in a trace (`dryRun`: say which attempts hold it);
  * `POST /v1/acts`, put an act of the operator on record. An answer to an act says that it is: what reveals a value waits for it.
  */
 export class OperatorRoutes {
@@ -50,6 +63,7 @@ export class OperatorRoutes {
     if (method !== 'POST') throw new NoRouteError(method, url)
     const source = sourceOf(request.socket)
     if (url === '/v1/refresh') return this.#refresh(parseBody(Refresh, await readJson(request)), source)
+    if (url === '/v1/revocations') return this.#revoke(parseBody(Revoke, await readJson(request)), source)
     if (url === '/v1/acts') return this.#record(parseBody(Act, await readJson(request)), source)
     throw new NoRouteError(method, url)
   }
@@ -79,6 +93,13 @@ export class OperatorRoutes {
     } catch (error) {
       return { agentType, error: failureOf(error).type }
     }
+  }
+
+  /** Access ends before anything is recorded: that is never what it waits for. */
+  async #revoke({ dryRun, ...asked }: z.infer<typeof Revoke>, source: string): Promise<object> {
+    const { revocations } = this.#options
+    if (!dryRun) return revocations.revoke({ ...asked, source })
+    return { attempts: revocations.preview(asked.target), revokedLeases: 0 }
   }
 
   async #record(act: z.infer<typeof Act>, source: string): Promise<object> {

@@ -90,6 +90,13 @@ export class Redactions implements AsyncDisposable {
     this.#note(attempt, 'echo', secret)
   }
 
+  /** Has the worker abort an attempt. One that cannot be told has lost its grant all the same. */
+  revoked(attempt: LiveAttempt): void {
+    this.#links
+      .get(linkOf(attempt))
+      ?.send({ t: 'revoked', jobId: attempt.grant.jobId } satisfies FromRedaction)
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
     for (const link of this.#links.values()) link.destroy()

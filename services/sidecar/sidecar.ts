@@ -18,6 +18,7 @@ import { LockWatch } from './lock-watch.ts'
 import { MintWatch } from './mint-watch.ts'
 import { ModelRoute } from './model-route.ts'
 import { Redactions } from './redactions.ts'
+import { Revocations } from './revocations.ts'
 import { TypeSocket } from './type-socket.ts'
 import { WorkerRoutes } from './worker-routes.ts'
 
@@ -42,9 +43,11 @@ export interface SidecarOptions {
 
 /** The sidecar, listening: one socket per agent type. Its end takes no more connections and ends every grant. */
 export class Sidecar implements AsyncDisposable {
+  readonly revocations: Revocations
   readonly #resources: AsyncDisposableStack
 
-  private constructor(resources: AsyncDisposableStack) {
+  private constructor(revocations: Revocations, resources: AsyncDisposableStack) {
+    this.revocations = revocations
     this.#resources = resources
   }
 
@@ -55,10 +58,10 @@ export class Sidecar implements AsyncDisposable {
     const credentials = new Map(
       types.map((type) => [type, new WorkerCredential(options.credentialsDir, type)]),
     )
-    const gate = wire(options, credentials, stack)
+    const { gate, revocations } = wire(options, credentials, stack)
     for (const type of types)
       stack.use(await TypeSocket.open(options.socketDir, type, (socket) => void gate.accept(type, socket)))
-    return new Sidecar(stack.move())
+    return new Sidecar(revocations, stack.move())
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -70,7 +73,7 @@ function wire(
   options: SidecarOptions,
   credentials: Map<string, WorkerCredential>,
   stack: AsyncDisposableStack,
-): Gate {
+): { gate: Gate; revocations: Revocations } {
   const all = { ...options, clock: options.clock ?? steadyClock }
   const upstream = stack.use(Upstream.open())
   const attempts = stack.use(new Attempts(all))
@@ -81,22 +84,21 @@ function wire(
   const queueOfType = queueOf.bind(null, { cluster: all.cluster.name, environment: all.cluster.environment })
   stack.use(new LockWatch({ ...all, attempts, queueOf: queueOfType }))
   const access = new Access({ ...all, redactions })
+  const revocations = new Revocations({ ...all, attempts, redactions })
+  const claims = new Claims({ ...all, attempts, revocations, wallClock: systemClock })
   const serving = { access, upstream, clock: all.clock }
-  return new Gate({
+  const gate = new Gate({
     attempts,
     access,
     redactions,
     credentials,
     log: all.log,
-    workerRoutes: new WorkerRoutes({
-      claims: new Claims({ ...all, attempts, wallClock: systemClock }),
-      attempts,
-      clock: all.clock,
-    }),
+    workerRoutes: new WorkerRoutes({ claims, attempts, clock: all.clock }),
     contextRoutes: new ContextRoutes({
       access,
       model: new ModelRoute(serving),
       fetch: new FetchRoute(serving),
     }),
   })
+  return { gate, revocations }
 }

@@ -49,6 +49,8 @@ export interface Redaction extends AsyncDisposable {
   redact<T>(question: Question<T>): Promise<Redacted<T>>
   /** The attempt has said its last. */
   forget(grant: string): void
+  /** Calls back when an operator has revoked what the attempt of a job holds. One listener. */
+  onRevoked(listener: (jobId: string) => void): void
 }
 
 /** Without a sidecar no value is handed out. */
@@ -57,6 +59,7 @@ export const noRedaction: Redaction = {
   isNeeded: () => false,
   redact: async ({ value }) => ({ value, found: [] }),
   forget() {},
+  onRevoked() {},
   async [Symbol.asyncDispose]() {},
 }
 
@@ -77,6 +80,7 @@ const FromRedactionSchema: z.ZodType<FromRedaction> = z.discriminatedUnion('t', 
     found: z.array(z.string()),
   }),
   z.strictObject({ t: z.literal('refused'), id: z.int() }),
+  z.strictObject({ t: z.literal('revoked'), jobId: z.string() }),
 ])
 type Answer = Extract<FromRedaction, { t: 'redacted' }>
 
@@ -90,6 +94,7 @@ export class RedactionLink implements Redaction {
   readonly #handed = new Set<string>()
   readonly #asked = new Map<number, PromiseWithResolvers<Answer>>()
   #framed: FramedSocket | undefined
+  #revoked: (jobId: string) => void = () => {}
   #ids = 0
   #isOver = false
 
@@ -127,6 +132,10 @@ export class RedactionLink implements Redaction {
     if (this.#handed.delete(grant)) this.#send({ t: 'forget', grant })
   }
 
+  onRevoked(listener: (jobId: string) => void): void {
+    this.#revoked = listener
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isOver = true
     this.#framed?.destroy()
@@ -153,7 +162,8 @@ export class RedactionLink implements Redaction {
     if (message.t === 'handing') {
       this.#handed.add(message.grant)
       this.#framed?.send({ t: 'ready', grant: message.grant } satisfies ToRedaction)
-    } else if (message.t === 'redacted') this.#asked.get(message.id)?.resolve(message)
+    } else if (message.t === 'revoked') this.#revoked(message.jobId)
+    else if (message.t === 'redacted') this.#asked.get(message.id)?.resolve(message)
     else this.#asked.get(message.id)?.reject(new RedactionError('it does not know the grant'))
   }
 

@@ -145,7 +145,11 @@ export class Worker implements AsyncDisposable {
   }
 
   #listen(): void {
-    const { log } = this.#options
+    const { log, parts } = this.#options
+    parts.redaction.onRevoked((jobId) => {
+      log.warn({ requestId: jobId }, 'attempt aborted: an operator has revoked what it holds')
+      this.#bull.cancelJob(jobId, INTERRUPTED)
+    })
     this.#bull.on('error', (error) => log.warn({ error: messageOf(error) }, 'queue connection'))
     this.#bull.on('locksRenewed', ({ jobIds }) => this.#confirm(new Set(jobIds)))
     this.#bull.on('lockRenewalFailed', (ids: string[]) => {

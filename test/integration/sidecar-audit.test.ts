@@ -116,7 +116,12 @@ describe('I8: a line says where the use came from, where it went, and under whic
     await writeFile(at('op'), 'credential-of-the-operator')
     await using audit = await AuditLog.open({ file: at('operator.log') })
     const access = { socket: at('op.sock'), credentialFile: at('op') }
-    await using _operator = await openOperatorSocket(access, { ...world, audit, log: silentLog })
+    await using _operator = await openOperatorSocket(access, {
+      ...world,
+      revocations: world.sidecar.revocations,
+      audit,
+      log: silentLog,
+    })
     const act = { action: 'reveal', secret: 'plain', generation: 1, operator: 'eve', vaultRequest: 'r-1' }
     expect(await post(access.socket, '/v1/acts', act)).toEqual({ recorded: true })
     const recorded = JSON.parse(await readFile(at('operator.log'), 'utf8'))

@@ -33,8 +33,9 @@ async function open(): Promise<string> {
 }
 
 async function openWith(audit: Pick<AuditLog, 'record'>): Promise<void> {
-  const { cluster, reader } = world
-  opened.use(await openOperatorSocket(access, { cluster, reader, audit, log: silentLog }))
+  const { cluster, reader, sidecar } = world
+  const { revocations } = sidecar
+  opened.use(await openOperatorSocket(access, { cluster, reader, audit, revocations, log: silentLog }))
 }
 
 interface Answer {
@@ -115,6 +116,19 @@ describe("the operator's socket", () => {
     ['POST', '/v1/acts', { ...reveal, outcome: 'denied' }, 400],
     ['POST', '/v1/acts', { ...reveal, generation: -1 }, 400],
     ['POST', '/v1/refresh', { secret: 'plain' }, 400],
+    ['POST', '/v1/revocations', { target: {}, operator: 'eve', keepRunning: false, dryRun: false }, 400],
+    [
+      'POST',
+      '/v1/revocations',
+      { target: { trace: 'x' }, operator: 'e', keepRunning: true, dryRun: true },
+      400,
+    ],
+    [
+      'POST',
+      '/v1/revocations',
+      { target: { secret: 'x' }, operator: 'e', keepRunning: true, dryRun: true },
+      404,
+    ],
     ['POST', '/v1/refresh', { secret: 'x'.repeat(101), operator: 'eve' }, 400],
   ])('%s %s with %j is refused with %i and leaves nothing in the log', async (method, path, body, status) => {
     const log = await open()

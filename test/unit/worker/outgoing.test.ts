@@ -20,6 +20,7 @@ function setup({ handed = true, failsAt = Infinity } = {}) {
       return { value: JSON.parse(after), found: after === before ? [] : ['key'] }
     },
     forget() {},
+    onRevoked() {},
     async [Symbol.asyncDispose]() {},
   }
   const note = (secret: string) => void found.push(secret)

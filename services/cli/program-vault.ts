@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { RevokeOptions } from './commands/revoke.ts'
 import type { CreateOptions, DeleteOptions, GetOptions, NamedOptions } from './commands/secrets.ts'
 import type { AuditOptions } from './commands/secrets-audit.ts'
 import type { StatusOptions } from './commands/secrets-status.ts'
@@ -6,10 +7,11 @@ import { DEFAULT_DATA } from './defaults.ts'
 import { CommandError } from './errors.ts'
 import type { VaultOptions } from './vault-target.ts'
 
-/** What speaks to Vault: `policies` and `secrets`. */
+/** What speaks to Vault: `policies`, `secrets` and `revoke`. */
 export function vaultCommands(program: Command): void {
   policies(program)
   secrets(program)
+  revocation(program)
 }
 
 /** Options that say which Vault it is, and for which cluster. */
@@ -25,6 +27,7 @@ const load = {
   policies: () => onNewNode(() => import('./commands/policies.ts')),
   secrets: () => onNewNode(() => import('./commands/secrets.ts')),
   status: () => onNewNode(() => import('./commands/secrets-status.ts')),
+  revoke: () => onNewNode(() => import('./commands/revoke.ts')),
   audit: () => onNewNode(() => import('./commands/secrets-audit.ts')),
 }
 
@@ -72,6 +75,17 @@ function secrets(program: Command): void {
     .option('--destroy', "so that Vault's own tools cannot bring them back either")
     .action(async (options: DeleteOptions) => (await load.secrets()).remove(options))
   shown(group)
+}
+
+function revocation(program: Command): void {
+  target(program.command('revoke'))
+    .description('end at once what is held of a secret, by an agent type, or in a trace')
+    .option('--secret <name>', 'nobody is given it again until it has a newer value')
+    .option('--agent <type>', 'all that attempts of this agent type hold')
+    .option('--trace <id>', 'all of a trace, which is shown first; its requests are cancelled')
+    .option('--keep-running', 'let attempts go on, without what is revoked')
+    .option('--yes', 'with --trace: do not ask')
+    .action(async (options: RevokeOptions) => (await load.revoke()).revoke(options))
 }
 
 function shown(group: Command): void {

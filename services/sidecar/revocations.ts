@@ -75,10 +75,10 @@ export class Revocations {
     const concerned = this.#concerned(target)
     this.#purge(target)
     const hit = concerned.map(viewOf)
-    const ends = concerned.map((attempt) => {
+    const ends = concerned.map(async (attempt) => {
       if (keepRunning) return attempt.leases.end()
       redactions.revoked(attempt)
-      return attempts.end(attempt.grant.id, 'revoked')
+      return (await attempts.end(attempt.grant.id, 'revoked')) ?? 0
     })
     const facts = { ...factsOf(target), operator, keepRunning, attempts: concerned.length }
     log.warn(facts, 'revoked by an operator')
@@ -90,7 +90,7 @@ export class Revocations {
       reason: 'operator',
     })
     const revoked = await Promise.all(ends)
-    return { attempts: hit, revokedLeases: revoked.reduce<number>((sum, leases) => sum + (leases ?? 0), 0) }
+    return { attempts: hit, revokedLeases: revoked.reduce((sum, leases) => sum + leases, 0) }
   }
 
   #concerned(target: RevocationTarget): LiveAttempt[] {

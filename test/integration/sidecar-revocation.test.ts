@@ -1,5 +1,5 @@
 import { publishPromotion } from '#lib/queue'
-import { markRevoked } from '#lib/vault'
+import { markRevoked, vaultPath } from '#lib/vault'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openSidecarWorld, type SidecarWorld } from '../support/sidecar-world.ts'
 
@@ -96,12 +96,8 @@ describe('I6 what an operator revokes', () => {
 
   test('an agent type: all its attempts end, its token too, and no other type notices', async () => {
     const { reader, lessee, idle } = await threeAttempts()
-    const tokens = async () => {
-      const { accessors } = (await world.client.inventory
-        .names(world.rootToken, 'auth/token/accessors' as never)
-        .then((found) => ({ accessors: found }))) as { accessors: string[] }
-      return accessors.length
-    }
+    const accessors = vaultPath('auth', 'token', 'accessors')
+    const tokens = async () => (await world.client.inventory.names(world.rootToken, accessors)).length
     const before = await tokens()
     expect((await revoke({ agentType: 'writer' })).attempts).toHaveLength(2)
     await Promise.all([reader.context.closed(), idle.context.closed()])

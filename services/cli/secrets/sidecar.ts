@@ -24,12 +24,29 @@ const Cached = z.record(
   ),
 )
 const Recorded = z.object({ recorded: z.literal(true) })
+const Revoked = z.object({
+  attempts: z.array(
+    z.object({
+      agentType: z.string(),
+      requestId: z.string(),
+      attempt: z.number(),
+      traceId: z.string().optional(),
+      secrets: z.array(z.string()),
+    }),
+  ),
+  revokedLeases: z.number(),
+})
 const Refusal = z.object({ error: z.object({ message: z.string() }) })
 
 /** What each agent type reads of a secret now. */
 export type Reading = z.infer<typeof Refreshed>['readings'][number]
 /** What the sidecar keeps of a secret for an agent type. */
 export type Cached = z.infer<typeof Cached>[string][number]
+
+/** What a revocation concerned, and how many leases it ended. */
+export type Revoked = z.infer<typeof Revoked>
+/** A running attempt that it concerned. */
+export type Hit = Revoked['attempts'][number]
 
 /** Something that an operator did with a secret. */
 export interface Act {
@@ -65,6 +82,15 @@ export class SidecarOperator {
   /** Puts an act on record: when this resolves, it is in the audit log. */
   async record(act: Act): Promise<void> {
     Recorded.parse(await this.#ask('POST', '/v1/acts', { ...act, operator: operatorName() }))
+  }
+
+  /** Ends what is held of a secret (up to a generation), by an agent type, or in a trace. `dryRun`: says only by whom. */
+  async revoke(
+    target: { secret: string; generation?: number | undefined } | { agentType: string } | { trace: string },
+    { keepRunning, dryRun = false }: { keepRunning: boolean; dryRun?: boolean },
+  ): Promise<Revoked> {
+    const body = { target, operator: operatorName(), keepRunning, dryRun }
+    return Revoked.parse(await this.#ask('POST', '/v1/revocations', body))
   }
 
   async #ask(method: string, path: string, body?: object): Promise<unknown> {

@@ -1,0 +1,90 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { runCli } from '../support/cli.ts'
+import { startCluster, type TestCluster } from '../support/cluster.ts'
+
+const FILE = join(import.meta.dirname, '../support/revoke/threadbound.yaml')
+let cluster: TestCluster
+beforeAll(async () => {
+  cluster = await startCluster({ cluster: FILE })
+})
+afterAll(async () => {
+  await cluster?.[Symbol.asyncDispose]()
+})
+
+const run = (...args: string[]) => runCli([...args, '--data', cluster.data])
+let values = 0
+const create = () =>
+  run('secrets', 'create', '--name', 'mail-key', '--value', `mail-0123456789-canary-${values++}`)
+const view = async (id: string, wait = '0s'): Promise<any> =>
+  (await cluster.call(`/v1/requests/${id}?wait=${wait}`)).json()
+
+/** A request whose attempt holds the secret by now. */
+async function holding(holdMs: number): Promise<{ id: string; traceId: string }> {
+  const body = JSON.stringify({ agent: 'holder', input: { holdMs } })
+  const posted = (await (await cluster.call('/v1/requests', { method: 'POST', body })).json()) as any
+  const find = async () => {
+    const { stdout } = await run('secrets', 'audit', '--secret', 'mail-key', '--json')
+    return (JSON.parse(stdout).events as any[]).find(
+      ({ action, requestId }) => action === 'read' && requestId === posted.id,
+    )
+  }
+  await expect.poll(find, { timeout: 15_000, interval: 50 }).toBeDefined()
+  return { id: posted.id, traceId: (await find()).traceId }
+}
+
+describe('I6 threadbound revoke', () => {
+  test('a secret: the attempt that holds it is cut at once, and no other is given it until it has a new value', async () => {
+    await create()
+    const { id } = await holding(50_000)
+    const revoked = await run('revoke', '--secret', 'mail-key')
+    expect(revoked).toMatchObject({ code: 0, stderr: '' })
+    expect(revoked.stdout).toContain(id)
+    expect(revoked.stdout).toContain('generation 1 is given to nobody')
+    // Cut short for no fault of its own, it was attempted again, and refused.
+    expect(await view(id, '20s')).toMatchObject({ outcome: 'failed', error: { type: 'secret-revoked' } })
+    expect(await cluster.run('holder', { holdMs: 0 })).toMatchObject({ error: { type: 'secret-revoked' } })
+    expect((await run('secrets', 'refresh', '--name', 'mail-key')).stdout).toBe('holder: secret-revoked\n')
+    await create()
+    expect(await cluster.run('holder', { holdMs: 0 })).toMatchObject({ result: 'still given' })
+  })
+
+  test('--keep-running: the attempt goes on, and is refused the secret from then on', async () => {
+    await create()
+    const { id } = await holding(5000)
+    expect((await run('revoke', '--secret', 'mail-key', '--keep-running', '--json')).code).toBe(0)
+    expect(await view(id, '20s')).toMatchObject({ outcome: 'completed', result: 'secret-revoked' })
+  })
+
+  test('a trace: it is shown first, its request is cancelled, and nothing of it runs again', async () => {
+    await create()
+    const { id, traceId } = await holding(50_000)
+    const revoked = await run('revoke', '--trace', traceId, '--json')
+    expect(revoked.code).toBe(0)
+    expect(revoked.stderr).toContain(id)
+    expect(JSON.parse(revoked.stdout)).toMatchObject({
+      attempts: [{ agentType: 'holder', requestId: id, secrets: ['mail-key'] }],
+      warnings: [],
+    })
+    expect(await view(id, '20s')).toMatchObject({ outcome: 'cancelled' })
+  })
+
+  test('an agent type: its attempts are cut, and begin anew with a new token', async () => {
+    const { id } = await holding(8000)
+    const revoked = await run('revoke', '--agent', 'holder', '--json')
+    expect(JSON.parse(revoked.stdout).attempts).toMatchObject([{ requestId: id, attempt: 1 }])
+    expect(await view(id, '30s')).toMatchObject({ outcome: 'completed', result: 'still given' })
+  })
+
+  test.each<[string[], number, string]>([
+    [[], 2, 'expected one of --secret, --agent and --trace'],
+    [['--secret', 'mail-key', '--agent', 'holder'], 2, 'expected one of'],
+    [['--secret', 'mail-kee'], 1, 'did you mean "mail-key"'],
+    [['--agent', 'nobody'], 1, 'no agent type "nobody" in the cluster file'],
+    [['--trace', 'x'], 1, 'expected 32 hexadecimal digits'],
+  ])('%j is refused with exit %i: %s', async (args, code, why) => {
+    const refused = await run('revoke', ...args)
+    expect(refused).toMatchObject({ code, stdout: '' })
+    expect(refused.stderr).toContain(why)
+  })
+})

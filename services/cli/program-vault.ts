@@ -1,16 +1,18 @@
 import type { Command } from 'commander'
 import type { RevokeOptions } from './commands/revoke.ts'
 import type { CreateOptions, DeleteOptions, GetOptions, NamedOptions } from './commands/secrets.ts'
+import type { RotateOptions, RotationsOptions } from './commands/secrets-rotate.ts'
 import type { AuditOptions } from './commands/secrets-audit.ts'
 import type { StatusOptions } from './commands/secrets-status.ts'
 import { DEFAULT_DATA } from './defaults.ts'
 import { CommandError } from './errors.ts'
 import type { VaultOptions } from './vault-target.ts'
 
-/** What speaks to Vault: `policies`, `secrets` and `revoke`. */
+/** What speaks to Vault: `policies`, `secrets`, `rotations` and `revoke`. */
 export function vaultCommands(program: Command): void {
   policies(program)
   secrets(program)
+  history(program)
   revocation(program)
 }
 
@@ -27,6 +29,7 @@ const load = {
   policies: () => onNewNode(() => import('./commands/policies.ts')),
   secrets: () => onNewNode(() => import('./commands/secrets.ts')),
   status: () => onNewNode(() => import('./commands/secrets-status.ts')),
+  rotate: () => onNewNode(() => import('./commands/secrets-rotate.ts')),
   revoke: () => onNewNode(() => import('./commands/revoke.ts')),
   audit: () => onNewNode(() => import('./commands/secrets-audit.ts')),
 }
@@ -70,6 +73,20 @@ function secrets(program: Command): void {
   named('refresh')
     .description('have the sidecar read a secret anew; show what each agent type finds')
     .action(async (options: NamedOptions) => (await load.secrets()).refresh(options))
+  named('rotate')
+    .description('have a secret get a new value, now or on a schedule')
+    .option('--now', 'as soon as a rotator is free; the default')
+    .option('--revoke-old', 'end the old key at once, though attempts may still hold it')
+    .option(
+      '--schedule <schedule>',
+      'daily, weekly, monthly, five cron fields, or cluster-file for its own again',
+    )
+    .option('--dry-run', 'show what would be done')
+    .option('--value-file <file>', 'the new key, where the provider makes none by itself')
+    .option('--value <value>', 'the same; - for stdin')
+    .option('--key-id <id>', 'what the provider calls that key')
+    .option('--force', 'take a value that is short or holds unusual characters')
+    .action(async (options: RotateOptions) => (await load.rotate()).rotate(options))
   named('delete')
     .description('take all values of a secret away')
     .option('--destroy', "so that Vault's own tools cannot bring them back either")
@@ -86,6 +103,13 @@ function revocation(program: Command): void {
     .option('--keep-running', 'let attempts go on, without what is revoked')
     .option('--yes', 'with --trace: do not ask')
     .action(async (options: RevokeOptions) => (await load.revoke()).revoke(options))
+}
+
+function history(program: Command): void {
+  target(program.command('rotations'))
+    .description('show state and history of rotations: when, by whom, which generation and key')
+    .option('--name <secret>', 'of this secret alone')
+    .action(async (options: RotationsOptions) => (await load.rotate()).rotations(options))
 }
 
 function shown(group: Command): void {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import { Level } from '#lib/runtime'
+import type { CheckOptions } from './commands/check.ts'
 import type { EnqueueFlags } from './commands/requests.ts'
 import type { UpFlags } from './commands/up.ts'
 import type { VerifyFlags } from './commands/verify-isolation.ts'
@@ -57,7 +58,8 @@ function running(program: Command): void {
   json(program.command('check'))
     .description('show every mistake of a cluster file, starting nothing')
     .argument('<file>', 'cluster file')
-    .action(async (file: string, flags: JsonFlag) => (await load.check()).check(file, flags))
+    .option('--data <dir>', 'data directory of the running cluster, whose schedules are shown', DEFAULT_DATA)
+    .action(async (file: string, flags: CheckOptions) => (await load.check()).check(file, flags))
 }
 
 function host(program: Command): void {

@@ -30,6 +30,7 @@ const UpState = z.object({
   auditFile: z.string().optional(),
   auditRedis: RedisConfig.optional(),
   operator: z.object({ socket: z.string(), credentialFile: z.string() }).optional(),
+  rotator: z.object({ socket: z.string(), credentialFile: z.string() }).optional(),
 })
 export type UpState = z.infer<typeof UpState>
 

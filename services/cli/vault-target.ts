@@ -5,7 +5,7 @@ import { type DesiredVault, planPolicies, VaultClient } from '#lib/vault'
 import { CommandError, UsageError } from './errors.ts'
 import { readKey, readState, type UpState } from './target.ts'
 
-/** The socket that a sidecar has for operators, and the file with what they present. */
+/** The socket that a sidecar or a rotator has for operators, and the file with what they present. */
 export type OperatorAccess = NonNullable<UpState['operator']>
 
 /** Options that say which Vault a command speaks to, and for which cluster. */
@@ -29,19 +29,21 @@ export interface VaultTarget extends AsyncDisposable {
   up: UpState | undefined
   /** Where a sidecar of the cluster takes an operator's word; undefined where none is named. */
   operator: OperatorAccess | undefined
+  /** The same of its rotator. */
+  rotator: OperatorAccess | undefined
 }
 
 /**
  * The Vault of the cluster that `up` runs on the data directory; with `--cluster`, the one of VAULT_ADDR, as VAULT_TOKEN or
  * `--vault-token-file` says (VAULT_NAMESPACE and VAULT_CACERT count too, and TB_OPERATOR_SOCKET with
- * TB_OPERATOR_CREDENTIAL_FILE for the sidecar). @throws CommandError, ClusterFileError
+ * TB_OPERATOR_CREDENTIAL_FILE for the sidecar, TB_ROTATOR_SOCKET with TB_ROTATOR_CREDENTIAL_FILE for the rotator). @throws CommandError, ClusterFileError
  */
 export async function openVaultTarget(options: VaultOptions): Promise<VaultTarget> {
   const found = options.cluster === undefined ? ofRunning(options) : ofEnvironment(options, process.env)
   const cluster = await loadCluster(found.clusterFile)
   const needs = vaultNeeds(cluster)
   const client = await openClient(found)
-  const { address, token, up, operator } = found
+  const { address, token, up, operator, rotator } = found
   const desired = planPolicies(needs)
   return {
     client,
@@ -52,6 +54,7 @@ export async function openVaultTarget(options: VaultOptions): Promise<VaultTarge
     desired,
     up,
     operator,
+    rotator,
     [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
   }
 }
@@ -62,6 +65,7 @@ interface Found {
   clusterFile: string
   up?: UpState
   operator: OperatorAccess | undefined
+  rotator: OperatorAccess | undefined
   namespace?: string | undefined
   ca?: string | undefined
 }
@@ -74,7 +78,7 @@ function ofRunning({ data, vaultTokenFile }: VaultOptions): Found {
     throw new CommandError(
       `${data}/up.json says nothing of a Vault: give --cluster FILE with VAULT_ADDR and VAULT_TOKEN`,
     )
-  return { address, clusterFile, token: readKey(tokenFile), up, operator: up.operator }
+  return { address, clusterFile, token: readKey(tokenFile), up, operator: up.operator, rotator: up.rotator }
 }
 
 function ofEnvironment({ cluster, vaultTokenFile }: VaultOptions, env: NodeJS.ProcessEnv): Found {
@@ -86,13 +90,15 @@ function ofEnvironment({ cluster, vaultTokenFile }: VaultOptions, env: NodeJS.Pr
   const caFile = env['VAULT_CACERT']
   const ca = caFile ? readAuthority(caFile) : undefined
   const namespace = env['VAULT_NAMESPACE'] || undefined
-  return { address, token, clusterFile: cluster!, namespace, ca, operator: operatorOf(env) }
+  const operator = socketOf(env, 'OPERATOR')
+  const rotator = socketOf(env, 'ROTATOR')
+  return { address, token, clusterFile: cluster!, namespace, ca, operator, rotator }
 }
 
-function operatorOf(env: NodeJS.ProcessEnv): OperatorAccess | undefined {
-  const [socket, credentialFile] = [env['TB_OPERATOR_SOCKET'], env['TB_OPERATOR_CREDENTIAL_FILE']]
-  if (!socket !== !credentialFile)
-    throw new UsageError('TB_OPERATOR_SOCKET and TB_OPERATOR_CREDENTIAL_FILE: expected both or neither')
+function socketOf(env: NodeJS.ProcessEnv, whose: 'OPERATOR' | 'ROTATOR'): OperatorAccess | undefined {
+  const names = [`TB_${whose}_SOCKET`, `TB_${whose}_CREDENTIAL_FILE`] as const
+  const [socket, credentialFile] = names.map((name) => env[name])
+  if (!socket !== !credentialFile) throw new UsageError(`${names.join(' and ')}: expected both or neither`)
   return socket && credentialFile ? { socket, credentialFile } : undefined
 }
 

@@ -1,7 +1,10 @@
 import { secretKind } from '#lib/cluster'
+import type { RotationView } from '#lib/rotation'
 import { isVaultError, leasesOf, listSecrets } from '#lib/vault'
 import { declaredSecret } from '../secrets/declared.ts'
-import { ageText, generationText, type SecretStatus, statusOf, statusText } from '../secrets/report.ts'
+import { ageText } from '../secrets/age.ts'
+import { generationText, type SecretStatus, statusOf, statusText } from '../secrets/report.ts'
+import { rotationsOf } from '../secrets/rotations.ts'
 import { show } from '../secrets/show.ts'
 import { SidecarOperator } from '../secrets/sidecar.ts'
 import { table, terminalWidth } from '../terminal.ts'
@@ -35,9 +38,13 @@ export async function status(options: StatusOptions): Promise<void> {
   const { cluster } = target
   const only = options.name === undefined ? undefined : declaredSecret(cluster, options.name).name
   const all = (await statusOfAll(target)).filter(({ name }) => only === undefined || name === only)
-  const cache = await cacheOf(target)
+  const [cache, rotations] = await Promise.all([cacheOf(target), rotationsOf(target)])
   const whole = await Promise.all(
-    all.map(async (one) => ({ ...one, ...(await runtimeOf(target, one, cache)) })),
+    all.map(async (one) => ({
+      ...one,
+      ...rotationOf(rotations, one),
+      ...(await runtimeOf(target, one, cache)),
+    })),
   )
   if (only === undefined) return show(options, whole, [whole.map(statusText).join('\n\n')])
   show(options, whole[0]!, [statusText(whole[0]!)])
@@ -59,6 +66,13 @@ async function statusOfAll(target: VaultTarget): Promise<SecretStatus[]> {
       kind: 'not in the cluster file',
     })),
   ]
+}
+
+function rotationOf(rotations: RotationView[], { name }: SecretStatus): Pick<SecretStatus, 'rotation'> {
+  const found = rotations.find(({ secret }) => secret === name)
+  if (!found) return {}
+  const { secret: _name, history: _history, ...rotation } = found
+  return { rotation }
 }
 
 async function cacheOf({ operator }: VaultTarget) {

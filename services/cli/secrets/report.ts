@@ -1,8 +1,11 @@
 import type { Secret } from '#lib/cluster'
+import type { RotationView } from '#lib/rotation'
 import type { StoredSecret } from '#lib/vault'
 import { consumersOf, kindOf } from './declared.ts'
 import type { Cached, Reading } from './sidecar.ts'
 import { facts } from '../terminal.ts'
+import { ageText } from './age.ts'
+import { rotationFacts } from './rotations.ts'
 import type { VaultTarget } from '../vault-target.ts'
 
 /** What is known of a secret; never its value. */
@@ -17,6 +20,8 @@ export interface SecretStatus {
   ageMs?: number
   /** As the cluster file says it. */
   rotate?: string
+  /** State, schedule in force and next run, where it is rotated. */
+  rotation?: Omit<RotationView, 'secret' | 'history'>
   /** Open in Vault; null when the token may not count them. */
   leases?: number | null
   consumers: string[]
@@ -59,16 +64,18 @@ export function statusText(one: SecretStatus): string {
     ['kind', one.kind],
     ['generation', one.generation === undefined ? undefined : generationText(one)],
     ['age', one.ageMs === undefined ? undefined : `${ageText(one.ageMs)}, written ${one.writtenAt}`],
-    ['next rotation', rotationText(one)],
+    ...rotationLines(one),
     ['leases', one.leases === null ? 'unknown: the token may not count them' : one.leases],
     ['consumers', one.consumers.join(', ') || 'no agent type'],
     ['cache', one.cache === undefined ? undefined : cacheText(one.cache)],
   ])
 }
 
-function rotationText({ rotate, generation }: SecretStatus): string {
-  if (generation === undefined) return 'none: each attempt has a user of its own'
-  return rotate ? `none: rotate is not acted upon yet (${rotate})` : 'none: the cluster file has no rotate'
+function rotationLines({ name, rotation, generation }: SecretStatus) {
+  if (rotation) return rotationFacts({ secret: name, history: [], ...rotation }, Date.now())
+  const why =
+    generation === undefined ? 'each attempt has a user of its own' : 'the cluster file has no rotate'
+  return [['rotation', `none: ${why}`] as [string, string]]
 }
 
 /** Generation in a table or a line. */
@@ -76,21 +83,6 @@ export function generationText({ generation, isPresent }: SecretStatus): string 
   if (generation === undefined) return '-'
   if (generation === null) return 'no value'
   return isPresent ? String(generation) : `${generation}, deleted`
-}
-
-/** How long ago, in its two largest units. */
-export function ageText(ms: number | undefined): string {
-  if (ms === undefined) return '-'
-  const seconds = Math.max(0, Math.floor(ms / 1000))
-  const units: [string, number][] = [
-    ['d', Math.floor(seconds / 86_400)],
-    ['h', Math.floor(seconds / 3600) % 24],
-    ['m', Math.floor(seconds / 60) % 60],
-    ['s', seconds % 60],
-  ]
-  const first = units.findIndex(([, number]) => number > 0)
-  const shown = first < 0 ? units.slice(-1) : units.slice(first, first + 2)
-  return shown.map(([unit, number]) => `${number} ${unit}`).join(' ')
 }
 
 /** What the sidecar keeps, in a line. */

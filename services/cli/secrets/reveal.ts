@@ -3,7 +3,8 @@ import { AuditLog } from '#lib/audit'
 import { messageOf, onDispose } from '#lib/runtime'
 import { CommandError, UsageError } from '../errors.ts'
 import type { VaultTarget } from '../vault-target.ts'
-import { operatorName, SidecarOperator } from './sidecar.ts'
+import { operatorName } from '../operator-socket.ts'
+import { SidecarOperator } from './sidecar.ts'
 
 /** A value that is about to be shown. */
 export interface Reveal {

@@ -1,10 +1,5 @@
-import { request } from 'node:http'
-import { userInfo } from 'node:os'
-import { json } from 'node:stream/consumers'
-import { messageOf } from '#lib/runtime'
 import * as z from 'zod'
-import { CommandError } from '../errors.ts'
-import { readKey } from '../target.ts'
+import { OperatorSocket, operatorName } from '../operator-socket.ts'
 import type { OperatorAccess } from '../vault-target.ts'
 
 const Refreshed = z.object({
@@ -36,7 +31,6 @@ const Revoked = z.object({
   ),
   revokedLeases: z.number(),
 })
-const Refusal = z.object({ error: z.object({ message: z.string() }) })
 
 /** What each agent type reads of a secret now. */
 export type Reading = z.infer<typeof Refreshed>['readings'][number]
@@ -57,31 +51,28 @@ export interface Act {
   vaultRequest?: string | undefined
 }
 
-/** Long enough for a Vault that is slow, short enough for someone who waits. */
-const TIMEOUT_MS = 15_000
-
 /** The sidecar of a running cluster, as an operator's command speaks to it. All methods throw CommandError. */
 export class SidecarOperator {
-  readonly #access: OperatorAccess
+  readonly #socket: OperatorSocket
 
   constructor(access: OperatorAccess) {
-    this.#access = access
+    this.#socket = new OperatorSocket('sidecar', access)
   }
 
   /** Has it forget what it knows of a secret, and read it anew for each agent type that may use it. */
   async refresh(secret: string): Promise<Reading[]> {
-    const asked = await this.#ask('POST', '/v1/refresh', { secret, operator: operatorName() })
+    const asked = await this.#socket.ask('POST', '/v1/refresh', { secret, operator: operatorName() })
     return Refreshed.parse(asked).readings
   }
 
   /** What it keeps of each secret. */
   async cache(): Promise<Record<string, Cached[]>> {
-    return Cached.parse(await this.#ask('GET', '/v1/cache'))
+    return Cached.parse(await this.#socket.ask('GET', '/v1/cache'))
   }
 
   /** Puts an act on record: when this resolves, it is in the audit log. */
   async record(act: Act): Promise<void> {
-    Recorded.parse(await this.#ask('POST', '/v1/acts', { ...act, operator: operatorName() }))
+    Recorded.parse(await this.#socket.ask('POST', '/v1/acts', { ...act, operator: operatorName() }))
   }
 
   /** Ends what is held of a secret (up to a generation), by an agent type, or in a trace. `dryRun`: says only by whom. */
@@ -90,26 +81,6 @@ export class SidecarOperator {
     { keepRunning, dryRun = false }: { keepRunning: boolean; dryRun?: boolean },
   ): Promise<Revoked> {
     const body = { target, operator: operatorName(), keepRunning, dryRun }
-    return Revoked.parse(await this.#ask('POST', '/v1/revocations', body))
-  }
-
-  async #ask(method: string, path: string, body?: object): Promise<unknown> {
-    const { socket: socketPath, credentialFile } = this.#access
-    const headers = { authorization: `Bearer ${readKey(credentialFile)}` }
-    const answer = await new Promise<{ status: number; body: unknown }>((resolve, reject) => {
-      const sent = request({ socketPath, method, path, headers, timeout: TIMEOUT_MS }, (response) => {
-        json(response).then((parsed) => resolve({ status: response.statusCode ?? 0, body: parsed }), reject)
-      })
-      sent.once('error', reject).once('timeout', () => sent.destroy(new Error('it does not answer')))
-      sent.end(body && JSON.stringify(body))
-    }).catch((cause: unknown) => {
-      throw new CommandError(`the sidecar cannot be asked: ${messageOf(cause)}`, { cause })
-    })
-    if (answer.status === 200) return answer.body
-    const why = Refusal.safeParse(answer.body).data?.error.message ?? `it answered ${answer.status}`
-    throw new CommandError(`the sidecar refuses: ${why}`)
+    return Revoked.parse(await this.#socket.ask('POST', '/v1/revocations', body))
   }
 }
-
-/** Who types: the user behind sudo where there is one. For the record; nothing is decided by it. */
-export const operatorName = () => (process.env['SUDO_USER'] || userInfo().username).slice(0, 100)

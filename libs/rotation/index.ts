@@ -33,8 +33,15 @@ export {
   RotationRequest,
   RotationState,
 } from './record.ts'
+export {
+  type CommandOptions,
+  commandProvider,
+  OPTIONAL_CALLS,
+  type OptionalCall,
+} from './providers/command.ts'
 export { OpenAiProvider, type OpenAiOptions } from './providers/openai.ts'
 export { randomProvider } from './providers/random.ts'
+export { type CommandUser } from './providers/run-command.ts'
 export { describeRotation, requestRotation, setSchedule, supplyKey, viewOf } from './requests.ts'
 export { Rotation, type RotationOptions, type Tended } from './rotation.ts'
 export { type MaintenanceWindow, parseSchedule, type Schedule, ScheduleError } from './schedule.ts'

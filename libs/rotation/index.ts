@@ -40,6 +40,8 @@ export {
   type OptionalCall,
 } from './providers/command.ts'
 export { OpenAiProvider, type OpenAiOptions } from './providers/openai.ts'
+export { PostgresProvider, type PostgresOptions } from './providers/postgres.ts'
+export { type PostgresServer } from './providers/postgres-session.ts'
 export { randomProvider } from './providers/random.ts'
 export { type CommandUser } from './providers/run-command.ts'
 export { describeRotation, requestRotation, setSchedule, supplyKey, viewOf } from './requests.ts'

@@ -66,10 +66,8 @@ test('makes a key, tries it, says when it was used, lists it, turns it off and o
 
 test('is asked for nothing that it does not say it answers', () => {
   using world = setup({ also: [] })
-  const { provider } = world
-  expect([provider.lastUsed, provider.disable, provider.enable, provider.identify]).toEqual(
-    Array(4).fill(undefined),
-  )
+  for (const call of ['lastUsed', 'disable', 'enable', 'identify'])
+    expect(world.provider).not.toHaveProperty(call)
 })
 
 describe('what the command is given (I7 silent)', () => {

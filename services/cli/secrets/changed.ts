@@ -1,7 +1,8 @@
 import { cacheOf, type Secret } from '#lib/cluster'
 import { messageOf } from '#lib/runtime'
 import type { VaultTarget } from '../vault-target.ts'
-import { ageText, readingLines } from './report.ts'
+import { ageText } from './age.ts'
+import { readingLines } from './report.ts'
 import { type Act, type Reading, SidecarOperator } from './sidecar.ts'
 
 /** What became of a change beside Vault. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { VaultClient, vaultNames, type VaultOptions } from '#lib/vault'
 
 const pem = (name: string) =>
@@ -47,5 +47,14 @@ test.each([
 ])('a Vault %s is not reached', async (_, options) => {
   const before = callers.length
   expect(await read(options)).toMatchObject({ kind: 'network' })
+  expect(callers).toHaveLength(before)
+})
+
+test('no variable of the environment turns the check of its certificate off', async () => {
+  for (const name of ['VAULT_SKIP_VERIFY', 'VAULT_TLS_SKIP_VERIFY']) vi.stubEnv(name, 'true')
+  vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0')
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const before = callers.length
+  expect(await read({ cert: pem('client.pem'), key: pem('client.key') })).toMatchObject({ kind: 'network' })
   expect(callers).toHaveLength(before)
 })

@@ -1,7 +1,10 @@
 import { BROKER_ERROR_HEADER } from '#lib/wire'
 import { EgressRefusedError, UnusableSecretError } from './errors.ts'
 
-/** Request headers that may pass: content and negotiation. What steers, names or authorises is not among them. */
+/**
+ * Request headers that may pass: content and negotiation. What steers, names or authorises is not among them, nor is
+ * `range`: a service that sends the key back would send it in pieces, in none of which it is found.
+ */
 const PASSED = new Set([
   'accept',
   'accept-language',
@@ -15,7 +18,6 @@ const PASSED = new Set([
   'if-none-match',
   'if-unmodified-since',
   'openai-beta',
-  'range',
   'user-agent',
 ])
 

@@ -31,6 +31,9 @@ const call = (url: string, path = '/echo', extra: object = {}) =>
     limits(),
   )
 
+const certificate = (name: string) =>
+  readFileSync(new URL(`../support/certificates/${name}`, import.meta.url))
+
 const callWith = (allow: string[], address: string) =>
   upstream.send(
     {
@@ -165,8 +168,6 @@ describe('a call through the broker', () => {
   })
 
   test('G10: gives its key to no host whose certificate nobody vouches for, whatever the environment says', async () => {
-    const certificate = (name: string) =>
-      readFileSync(new URL(`../support/certificates/${name}`, import.meta.url))
     let hits = 0
     const server = createServer(
       { cert: certificate('server.pem'), key: certificate('server.key') },

@@ -124,13 +124,16 @@ export class StaticRoles implements AsyncDisposable {
     this.#rotating.set(name, rotation)
     await rotation.finally(() => {
       if (this.#rotating.get(name) === rotation) this.#rotating.delete(name)
-      role.dueAt = role.pending === undefined ? role.rotatedAt + role.periodMs : this.#retryAt()
+      role.dueAt = this.#nextDueAt(role)
       this.#deadlines.expect(role.dueAt)
     })
   }
 
-  #retryAt(): number {
-    return this.#options.clock.now() + RETRY_MS
+  /** A role that was not even begun with, since its connection does not allow it, may be overdue: never at once again. */
+  #nextDueAt({ pending, rotatedAt, periodMs }: StaticRole): number {
+    const now = this.#options.clock.now()
+    const dueAt = rotatedAt + periodMs
+    return pending === undefined && dueAt > now ? dueAt : now + RETRY_MS
   }
 
   async #change(name: string, role: StaticRole): Promise<void> {

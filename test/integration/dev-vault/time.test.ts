@@ -186,3 +186,19 @@ describe('I6 gone: time ends leases and tokens', () => {
     expect((await world.call('GET', 'auth/token/lookup-self', undefined, token)).status).toBe(403)
   })
 })
+
+test('a static role that its connection allows no more is tried every 10 s, and holds nothing else up', async () => {
+  await using world = await setup()
+  const { call, clock, sql } = world
+  const rotations = () => sql.ran.filter((statement) => statement.startsWith('ALTER ROLE "app"')).length
+  await call('POST', 'database/config/db', { allowed_roles: ['r', 's'] })
+  const role = { db_name: 'db', username: 'app', rotation_period: '5s' }
+  expect((await call('POST', 'database/static-roles/s', role)).status).toBe(204)
+  await call('POST', 'database/config/db', { allowed_roles: ['r'] })
+  await clock.advance(6000)
+  expect((await call('GET', 'sys/health')).status).toBe(200)
+  expect(rotations()).toBe(1)
+  await call('POST', 'database/config/db', { allowed_roles: ['r', 's'] })
+  await clock.advance(10_000)
+  expect(rotations()).toBe(2)
+})

@@ -182,16 +182,22 @@ function planDatabase(names: VaultNames, input: DatabaseInput): DesiredVault['da
 }
 
 /**
- * No new session, then end the open ones, then drop: an open session outlives DROP ROLE otherwise. The grant comes
- * first because an admin that is no superuser may neither cut sessions nor drop what is owned without it.
+ * No new session, then end the open ones, then drop: an open session outlives DROP ROLE otherwise. A Vault that sends all of
+ * it as one transaction keeps that order for who connects in between; no relay of ours does, since those are closed before.
+ * The grant comes first because an admin that is no superuser may neither cut sessions nor drop what is owned without it.
+ * A user that is gone already is no error: else a lease whose last answer was lost could never end.
  */
 const REVOCATION = [
-  `GRANT "{{name}}" TO CURRENT_USER;`,
-  `ALTER ROLE "{{name}}" NOLOGIN;`,
+  ifPresent(`GRANT "{{name}}" TO CURRENT_USER; ALTER ROLE "{{name}}" NOLOGIN;`),
   `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{{name}}';`,
-  `DROP OWNED BY "{{name}}";`,
-  `DROP ROLE IF EXISTS "{{name}}";`,
+  ifPresent(`DROP OWNED BY "{{name}}"; DROP ROLE "{{name}}";`),
 ]
+
+/** Vault takes a statement with END in it as one, and divides others at semicolons. */
+function ifPresent(statements: string): string {
+  const isPresent = `EXISTS (SELECT FROM pg_roles WHERE rolname = '{{name}}')`
+  return `DO $revoke$ BEGIN IF ${isPresent} THEN ${statements} END IF; END $revoke$;`
+}
 
 /** Vault fills in user and password itself, so that it can hide and rotate them. */
 function connectionUrl({ host, port, database, socket }: DatabaseInput): string {

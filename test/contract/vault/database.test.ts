@@ -1,3 +1,4 @@
+import { planPolicies } from '#lib/vault'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { PostgresExecutor } from '#lib/dev-vault'
 import { openScratchPostgres, type ScratchPostgres } from '../../support/scratch-postgres.ts'
@@ -26,11 +27,13 @@ const CREATE = [
   `CREATE ROLE "{{name}}" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'`,
   `GRANT SELECT ON ALL TABLES IN SCHEMA public TO "{{username}}"`,
 ]
-const REVOKE = [
-  `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{{name}}'`,
-  `DROP OWNED BY "{{name}}"`,
-  `DROP ROLE IF EXISTS "{{name}}"`,
-]
+/** As `policies apply` writes them. */
+const REVOKE = planPolicies({
+  cluster: 'c',
+  environment: 'e',
+  agentTypes: [],
+  databases: [{ secret: 'd', adminSecret: 'a', host: 'h', port: 1, database: 'd', grant: [], ttlMs: 1 }],
+}).databases[0]!.role['revocation_statements'] as string[]
 const connection = () => ({
   plugin_name: 'postgresql-database-plugin',
   connection_url: `postgresql://{{username}}:{{password}}@127.0.0.1:${postgres.port}/postgres?sslmode=disable`,
@@ -101,6 +104,15 @@ describe('credentials', () => {
 })
 
 describe('I6 gone: a user ends with its lease', () => {
+  test('one that is gone already does not keep its lease alive', async () => {
+    const { lease } = await setup()
+    const { lease_id, data } = await lease()
+    await postgres.query(`DROP OWNED BY "${data.username}"; DROP ROLE "${data.username}"`)
+    const { status } = await vault.root('PUT', 'sys/leases/revoke', { lease_id, sync: true })
+    expect(ANY_OF.revoked).toContain(status)
+    expect((await vault.root('PUT', 'sys/leases/lookup', { lease_id })).status).toBe(400)
+  })
+
   test('a revoked lease drops the user and cuts its sessions', async () => {
     const { lease } = await setup()
     const { data, lease_id: leaseId } = await lease()

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { type Clock, steadyClock } from '#lib/runtime'
 import type { Redis } from 'ioredis'
 
-const TTL_MS = 30_000
+/** How long a killed rotator holds others up. */
+const TTL_MS = 10_000
 const POLL_MS = 100
 /** Renews or releases what is still ours, in one step. */
 const RENEW = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end return 0`

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import * as answers from './answers.ts'
 import { VaultAdmin } from './admin.ts'
+import { VaultAppRoles } from './app-roles.ts'
 import { durationOf, VaultCalls, type VaultOptions } from './calls.ts'
 import { isVaultError } from './errors.ts'
 import { VaultInventory } from './inventory.ts'
@@ -29,11 +30,14 @@ export class VaultClient implements AsyncDisposable {
   readonly admin: VaultAdmin
   /** What lies where, by path: for plans, proofs and lists. */
   readonly inventory: VaultInventory
+  /** Secret-ids of AppRoles other than our services'. */
+  readonly appRoles: VaultAppRoles
 
   private constructor(calls: VaultCalls) {
     this.#calls = calls
     this.admin = new VaultAdmin(calls)
     this.inventory = new VaultInventory(calls)
+    this.appRoles = new VaultAppRoles(calls)
   }
 
   /** Opens no connection yet: the first call does. @throws TypeError for an address that is none */

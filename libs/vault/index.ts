@@ -16,6 +16,7 @@ export type {
   Wrapped,
 } from './answers.ts'
 export type { MountOptions, VaultAdmin } from './admin.ts'
+export type { MadeSecretId, SecretIdInfo, VaultAppRoles } from './app-roles.ts'
 export { AdminSecretError, type AdminUser, parseAdminUser } from './admin-secret.ts'
 export {
   applyMounts,

@@ -2,6 +2,7 @@ import type { VaultClient } from './client.ts'
 import { vaultPath } from './path.ts'
 import type { DesiredVault, PolicyInput } from './policies.ts'
 import { pathOf } from './objects.ts'
+import type { RotatedSecret } from './rotator-rights.ts'
 
 const KV_ROUTES = ['data', 'metadata', 'subkeys', 'delete', 'undelete', 'destroy']
 const DATABASE_ROUTES = ['creds', 'static-creds', 'roles', 'static-roles', 'config', 'reset', 'rotate-root']
@@ -48,9 +49,13 @@ export async function everyPath(
   return [
     ...[...entries].flatMap((path) => KV_ROUTES.map((route) => `kv/${route}/${path}`)),
     ...[...databases].flatMap((name) => DATABASE_ROUTES.map((route) => `database/${route}/${name}`)),
+    ...(input.rotated ?? []).flatMap(secretIdsOf),
     ...pathsToMore(desired),
   ]
 }
+
+const secretIdsOf = ({ appRole }: RotatedSecret) =>
+  appRole ? [vaultPath('auth', 'approle', 'role', appRole, 'secret-id')] : []
 
 function pathsToMore({ policies, tokenRoles, names }: DesiredVault): string[] {
   const ours = [...policies, ...tokenRoles].map(({ name }) => name)

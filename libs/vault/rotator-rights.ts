@@ -1,4 +1,5 @@
 import type { VaultNames } from './names.ts'
+import { vaultPath } from './path.ts'
 import { policy, rule } from './policy-text.ts'
 
 /** A static secret that the rotator gives new values. */
@@ -6,6 +7,8 @@ export interface RotatedSecret {
   secret: string
   /** What it makes them with at the provider. */
   adminSecret?: string | undefined
+  /** The AppRole whose secret-ids it makes, where the secret is one. */
+  appRole?: string | undefined
 }
 
 /**
@@ -24,7 +27,21 @@ export function rotatorRights(names: VaultNames, rotated: readonly RotatedSecret
       rights.set(path, ['create', 'read', 'update'])
     rights.set(names.pendingMetadata(secret), ['delete'])
   }
+  for (const { appRole } of rotated)
+    if (appRole) for (const [path, verbs] of secretIdRights(appRole)) rights.set(path, verbs)
   return rights
+}
+
+/** Make, find and end an AppRole's secret-ids: what the role itself may is not to be changed. */
+function secretIdRights(appRole: string): [string, string[]][] {
+  const below = (...rest: string[]) => vaultPath('auth', 'approle', 'role', appRole, ...rest)
+  return [
+    [below('role-id'), ['read']],
+    [below('secret-id'), ['list', 'update']],
+    [below('secret-id', 'lookup'), ['update']],
+    [below('secret-id-accessor', 'lookup'), ['update']],
+    [below('secret-id-accessor', 'destroy'), ['update']],
+  ]
 }
 
 /** The same as a policy. */

@@ -41,7 +41,7 @@ async function setup(environment = 'dev', cluster = `t${randomBytes(6).toString(
     ],
     databases: [],
     staticSecrets: ['mail-key', 'chat-key', 'for-nobody', 'chat-admin'],
-    rotated: [{ secret: 'chat-key', adminSecret: 'chat-admin' }],
+    rotated: [{ secret: 'chat-key', adminSecret: 'chat-admin', appRole: 'of-others' }],
   }
   const token = target.rootToken
   const desired = planPolicies(input)

@@ -6,7 +6,7 @@ import {
   RotationStore,
 } from '#lib/rotation'
 import { systemClock } from '#lib/runtime'
-import { vaultNames } from '#lib/vault'
+import { isVaultError, vaultNames } from '#lib/vault'
 import { FakeKv } from '../fake-kv.ts'
 
 export const SECRET = 'service-key'
@@ -22,10 +22,12 @@ export interface Whole {
   kv?: FakeKv
   /** Called with the state before each next step. */
   onState?: (state: RotationState) => void | Promise<void>
+  /** Called when Vault gave no answer; then it is tried again, as a rotator does. */
+  onAway?: () => void | Promise<void>
 }
 
 /** One rotation in real time, from an operator's wish until the secret is idle again. */
-export async function rotate({ provider, first, supplied, kv = new FakeKv(), onState }: Whole) {
+export async function rotate({ provider, first, supplied, kv = new FakeKv(), ...on }: Whole) {
   const signal = AbortSignal.timeout(60_000)
   const alerts: string[] = []
   if (first !== undefined) kv.entries.set(names.secret(SECRET), [{ value: first }])
@@ -44,9 +46,13 @@ export async function rotate({ provider, first, supplied, kv = new FakeKv(), onS
   await store.save({ ...record, requested: { at: Date.now(), by: 'ann', revokeOld: false } }, version)
   for (let until = 0; ;) {
     await systemClock.sleep(Math.max(0, until - Date.now()), signal)
-    const tended = await rotation.tend(signal)
+    const tended = await rotation.tend(signal).catch(async (error: unknown) => {
+      if (!on.onAway || !isVaultError(error) || !error.retryable) throw error
+      await on.onAway()
+    })
+    if (!tended) continue
     if (tended.state === 'idle') break
-    await onState?.(tended.state)
+    await on.onState?.(tended.state)
     until = tended.until
   }
   const { history } = RotationRecord.parse(kv.latest(names.rotation(SECRET)))

@@ -83,6 +83,18 @@ describe('I5 least: what a plan allows', () => {
     ])
   })
 
+  test('the rotator makes and ends secret-ids of the AppRole that it is told, and cannot change the role', () => {
+    const plan = planPolicies({ ...input, rotated: [{ secret: 'login', appRole: 'ci' }] })
+    const { text } = plan.policies.find(({ name }) => name === 'tb--demo--dev--rotator')!
+    expect(rulesOf(text).filter((rule) => rule.includes('approle'))).toEqual([
+      'auth/approle/role/ci/role-id "read"',
+      'auth/approle/role/ci/secret-id "list", "update"',
+      'auth/approle/role/ci/secret-id-accessor/destroy "update"',
+      'auth/approle/role/ci/secret-id-accessor/lookup "update"',
+      'auth/approle/role/ci/secret-id/lookup "update"',
+    ])
+  })
+
   test('no token role can give the policy of the rotator, and an AppRole of its own has no other', () => {
     const plan = planPolicies({ ...input, rotated: [{ secret: 'openai-api-key' }] })
     expect(JSON.stringify(plan.tokenRoles)).not.toContain('rotator')

@@ -33,6 +33,7 @@ export {
   RotationRequest,
   RotationState,
 } from './record.ts'
+export { AnthropicProvider, type AnthropicOptions } from './providers/anthropic.ts'
 export {
   type CommandOptions,
   commandProvider,

@@ -29,11 +29,11 @@ describe('a rotation by an operator', () => {
   })
 
   test('the new key is used at once, the old one ends after all who hold it, and the history says who and when', async () => {
-    expect(await cluster.run('prompt', { message: 'hi' })).toMatchObject({ outcome: 'completed' })
+    expect(await cluster.run('writer', { message: 'hi' })).toMatchObject({ outcome: 'completed' })
     const asked = await key.rotate('--now')
     expect(asked).toMatchObject({ code: 0, stderr: '' })
     await expect.poll(async () => (await key.record()).state, { timeout: 15_000 }).toBe('grace')
-    expect(await cluster.run('prompt', { message: 'hi' })).toMatchObject({ outcome: 'completed' })
+    expect(await cluster.run('writer', { message: 'hi' })).toMatchObject({ outcome: 'completed' })
     const [old, live] = await key.values()
     expect([await key.isAlive(old!), await key.isAlive(live!)]).toEqual([true, true])
     expect(await status()).toMatch(/^both keys valid +until 20/m)
@@ -62,15 +62,15 @@ describe('a rotation by an operator', () => {
 
   test('a schedule is in force at once, is shown by check with who set it, and the one of the file comes back', async () => {
     const here = ['--data', cluster.data]
-    expect(await check(...here)).toContain('openai-api-key: rotated monthly, by the cluster file')
+    expect(await check(...here)).toContain('openai-api-key: rotated daily, by the cluster file')
     const set = await key.rotate('--schedule', 'weekly')
     expect(set.stdout).toMatch(/^openai-api-key: rotated weekly, set by \S+$/m)
     expect(await check(...here)).toMatch(/openai-api-key: rotated weekly, set by \S+/)
     expect(await status()).toMatch(/^schedule +weekly, set by \S+$/m)
     expect(JSON.parse(await check(...here, '--json')).schedules).toMatchObject([{ every: 'weekly' }])
-    expect(await check('--data', '/nowhere')).toContain('rotated monthly, by the cluster file')
+    expect(await check('--data', '/nowhere')).toContain('rotated daily, by the cluster file')
     expect((await key.rotate('--schedule', 'cluster-file')).code).toBe(0)
-    expect(await check(...here)).toContain('openai-api-key: rotated monthly, by the cluster file')
+    expect(await check(...here)).toContain('openai-api-key: rotated daily, by the cluster file')
   })
 
   test.each<[string[], number, string]>([

@@ -46,6 +46,7 @@ test(
         'traceId',
         'queuedMs',
         'runMs',
+        'keys',
         'receipt',
       ])
       expect(Object.keys(record['receipt'])).toEqual([
@@ -58,6 +59,8 @@ test(
       ])
       expect(record['receipt'].reuse).toBe(0)
     }
+    const served = new Set(records.flatMap(({ keys }) => keys as string[]))
+    expect([...served].toSorted()).toEqual(['anthropic-api-key 1', 'openai-api-key 1', 'openai-api-key 2'])
     expect(new Set(records.map((record) => record['receipt'].context)).size).toBe(records.length)
     expect(ours().filter((line) => !before.includes(line))).toEqual([])
   },

@@ -6,13 +6,13 @@ import { treeText } from '../traces.ts'
 import { asExpected, type Played } from './verdict.ts'
 
 const FIGURES = ['attempts', 'queue wait', 'run time']
-const HEADER = ['request', 'agent', 'outcome', ...FIGURES, 'context', 'level']
+const HEADER = ['request', 'agent', 'outcome', ...FIGURES, 'key and generation', 'context', 'level']
 const LONGEST_TEXT = 300
 
 /** One line as a request ends. */
-export function progressLine({ line, view }: Played, done: number, all: number): string {
+export function progressLine({ line, view, ...more }: Played, done: number, all: number): string {
   const place = `${String(done).padStart(String(all).length)}/${all}`
-  const expected = view.outcome === 'completed' || !asExpected({ line, view }) ? '' : ', as expected'
+  const expected = view.outcome === 'completed' || !asExpected({ line, view, ...more }) ? '' : ', as expected'
   const asked = entries(line.input)
     .map(([, text]) => text)
     .join(' / ')
@@ -21,13 +21,14 @@ export function progressLine({ line, view }: Played, done: number, all: number):
 
 /** One row for each request. */
 export function requestTable(played: Played[]): string {
-  const rows = played.map(({ view }) => [
+  const rows = played.map(({ view, keys }) => [
     view.id.slice(view.id.indexOf('.') + 1),
     view.agent,
     outcomeOf(view),
     view.attempts,
     duration(view.queuedMs),
     duration(view.runMs),
+    keys.join(', ') || undefined,
     view.receipt?.context,
     view.receipt?.level,
   ])

@@ -1,14 +1,17 @@
 import type { RequestView } from '#lib/client'
+import type { Rotated } from './rotation.ts'
 import type { ScriptLine } from './script.ts'
 
 /** A request of the demo with what became of it. */
 export interface Played {
   line: ScriptLine
   view: RequestView
+  /** Keys that its calls carried, each with its generation. */
+  keys: string[]
 }
 
 /** The JSON object of one request, as `demo --json` prints it. */
-export function record({ view }: Played) {
+export function record({ view, keys }: Played) {
   const { context, level, reuse, pid, peakBytes, endedBy } = view.receipt ?? {}
   return {
     id: view.id,
@@ -20,6 +23,7 @@ export function record({ view }: Played) {
     traceId: view.traceId ?? null,
     queuedMs: view.queuedMs ?? null,
     runMs: view.runMs ?? null,
+    keys,
     receipt: view.receipt ? { context, level, reuse, pid, peakBytes, endedBy } : null,
   }
 }
@@ -27,6 +31,14 @@ export function record({ view }: Played) {
 /** Everything that is not as it must be: outcomes, own contexts, no reuse, the level. Empty when all is well. */
 export function faults(played: Played[], level: string): string[] {
   return [...played.flatMap((one) => faultsOf(one, level)), ...sharedContexts(played)]
+}
+
+/** Both generations of a key that changed in the middle must have served requests: else nothing was shown. */
+export function rotationFaults(played: Played[], { secret, generation }: Rotated): string[] {
+  const served = new Set(played.flatMap(({ keys }) => keys))
+  return [generation - 1, generation].flatMap((wanted) =>
+    served.has(`${secret} ${wanted}`) ? [] : [`no request was served by generation ${wanted} of ${secret}`],
+  )
 }
 
 /** The request ended as its line says. */

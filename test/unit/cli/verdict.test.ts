@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { strongestLevel } from '../../../services/cli/demo/level.ts'
-import { faults, type Played, record } from '../../../services/cli/demo/verdict.ts'
+import { faults, type Played, record, rotationFaults } from '../../../services/cli/demo/verdict.ts'
 import { jsonText, table } from '../../../services/cli/terminal.ts'
 
 const receipt = {
@@ -16,6 +16,7 @@ const played = (
   expectation: Played['line']['expect'] = { outcome: 'completed' },
 ): Played => ({
   line: { agent: 'a', input: 1, expect: expectation },
+  keys: [],
   view: {
     id: 'a.1',
     agent: 'a',
@@ -35,6 +36,15 @@ const report = (level: 'namespace' | 'process' | 'thread', available: boolean) =
   level,
   available,
   ...(available ? {} : { reason: 'no', remedy: 'apt-get install bubblewrap' }),
+})
+
+test('the demo fails unless both generations of the key that was rotated served requests', () => {
+  const with1 = { ...played(), keys: ['k 1'] }
+  const with2 = { ...played(), keys: ['other 1', 'k 2'] }
+  const rotated = { secret: 'k', generation: 2 }
+  expect(rotationFaults([with1, with2], rotated)).toEqual([])
+  expect(rotationFaults([with1], rotated)).toEqual(['no request was served by generation 2 of k'])
+  expect(rotationFaults([with2], rotated)).toEqual(['no request was served by generation 1 of k'])
 })
 
 describe('the demo fails', () => {
@@ -84,6 +94,7 @@ test('a record has exactly the promised fields', () => {
     attempts: 1,
     result: 1,
     error: null,
+    keys: [],
     traceId: 't',
     queuedMs: 1,
     runMs: 2,

@@ -174,6 +174,7 @@ test("the demo's cluster has the three agent types, and secrets for each model",
   expect(Object.keys(cluster.secrets)).toEqual([
     'anthropic-api-key',
     'openai-api-key',
+    'openai-admin-key',
     'orders-db-admin',
     'orders-db',
   ])

@@ -57,6 +57,7 @@ describe('I8: what has happened while the disk was full is recorded late', () =>
     const { time, log, free, written } = await onFullDisk()
     await log.note(END)
     await time.advance(5000)
+    await expect.poll(() => time.sleeping).toBe(1) // it has tried, in vain
     free()
     await time.advance(5000)
     await expect.poll(written).toMatchObject([{ action: 'gap', late: 1 }, { action: 'revoke' }])

@@ -4,6 +4,7 @@ import { RotationStore } from '#lib/rotation'
 import { announceReady, createLog, loadConfig, onDispose, quietExperiments, untilSignal } from '#lib/runtime'
 import { openTelemetry } from '#lib/telemetry'
 import { VaultClient, vaultNames, vaultOptions } from '#lib/vault'
+import { wantedAlerts } from './alerts.ts'
 import { Config } from './config.ts'
 import { openOwnToken, secretReader, tokenLost } from './identity.ts'
 import { managedSecrets } from './managed.ts'
@@ -30,7 +31,7 @@ const secrets = managedSecrets(cluster, {
   skewMs: config.skewMs,
 })
 const keys = serviceKeys(scope, 'rotator')
-const raise = openAlerts(redis, keys, log)
+const raise = wantedAlerts(cluster.alerts, openAlerts(redis, keys, log))
 const { instance, lookEveryMs } = config
 const running = { cluster, secrets, store, redis, blocking, keys, raise, instance, lookEveryMs, log }
 await using rotator = await openRotator(running)

@@ -30,6 +30,14 @@ async function setup() {
   const connect = async () => stack.use(await VaultClient.open({ address: vault.address }))
   const client = await connect()
   await client.admin.mount(ROOT, 'kv', { type: 'kv', options: { version: '2' } })
+  /** Calls under way at each account of the provider, and the most that there were. */
+  const busy = { now: Array<number>(ACCOUNTS).fill(0), most: 0 }
+  const counted = async <T>(account: number, call: () => T): Promise<T> => {
+    busy.most = Math.max(busy.most, ++busy.now[account]!)
+    await delay(2)
+    busy.now[account]!--
+    return call()
+  }
   const accounts = Array.from({ length: SECRETS }, () => new FakeAccount(systemClock))
   for (const [at, account] of accounts.entries())
     await client.kvWrite(ROOT, names.secret(nameOf(at)), { value: account.add('first').value })
@@ -47,7 +55,9 @@ async function setup() {
       holders,
       consumers: [],
       provider: {
-        ...fakeProvider(account, { over: { account: `fake/${at % ACCOUNTS}` } }),
+        ...fakeProvider(account),
+        account: `fake/${at % ACCOUNTS}`,
+        create: ({ name }: { name: string }) => counted(at % ACCOUNTS, () => account.add(name)),
         disable: undefined as never,
       },
     }))
@@ -92,6 +102,7 @@ async function setup() {
   const opened = stack.move()
   return {
     accounts,
+    busy,
     round,
     generations,
     whole,
@@ -107,6 +118,7 @@ test('two rotators, 50 secrets, 200 rotations: none is done twice', async () => 
   expect(created).toEqual(Array(SECRETS).fill(1 + ROUNDS))
   expect(await world.generations()).toEqual(Array(SECRETS).fill(1 + ROUNDS))
   expect(await world.whole()).toEqual(Array(SECRETS).fill(true))
+  expect(world.busy.most).toBe(1)
 }, 300_000)
 
 test('with locks that hold nobody, still one promotion for each that was asked for, and one key at the end', async () => {
@@ -123,6 +135,7 @@ test('with locks that hold nobody, still one promotion for each that was asked f
   over.abort()
   await stealing
   expect(dropped).toBeGreaterThan(50)
+  expect(world.busy.most).toBeGreaterThan(1)
   expect(await world.generations()).toEqual(Array(SECRETS).fill(1 + ROUNDS))
   await world.round()
   expect(await world.whole()).toEqual(Array(SECRETS).fill(true))

@@ -44,7 +44,7 @@ export async function create(options: CreateOptions): Promise<void> {
   const before = await storedSecret(client, token, { names: desired.names, name })
   const admin = parseAdminUser(value)
   const databases = admin ? await connectDatabases(client, token, { desired, adminSecret: name, admin }) : []
-  const generation = await put(target, { name, value, cas: before?.generation ?? 0 })
+  const generation = await put(target, { name, value, cas: before?.generation ?? 0, databases })
   if (isStoodIn(cluster, secret)) warnOfStandIn(secret.provider)
   const told = await tellSidecar(target, { action: 'create', secret: name, generation })
   const replaced = before?.isPresent ? before.generation : null
@@ -114,7 +114,7 @@ export async function remove(options: DeleteOptions): Promise<void> {
 
 async function put(
   { client, token, desired }: VaultTarget,
-  secret: { name: string; value: string; cas: number },
+  { databases, ...secret }: { name: string; value: string; cas: number; databases: string[] },
 ): Promise<number> {
   try {
     return await putSecret(client, token, { ...desired.names.scope, ...secret })
@@ -125,11 +125,18 @@ async function put(
       })
     if (isVaultError(error, 'conflict'))
       throw new CommandError(
-        `${secret.name} was written by someone else at the same time; nothing was changed here`,
+        `${secret.name} was written by someone else at the same time, and is theirs now${leasedAsOther(databases)}`,
         { cause: error },
       )
     throw error
   }
+}
+
+/** The databases were told of the user before the value was written. */
+function leasedAsOther(databases: string[]): string {
+  return databases.length > 0
+    ? `; but ${databases.join(', ')}: leased as the user given here until it is created again`
+    : ''
 }
 
 function warnOfStandIn(provider: string): void {

@@ -19,6 +19,7 @@ const redisPasswords = new Map<RedisUser, string>([
   ['producer', once('/keys/producer/redis-password', USERS.producer, token)],
   ['console', once('/keys/console/redis-password', USERS.console, token)],
   ['sidecar', once('/keys/sidecar/redis-password', USERS.sidecar, token)],
+  ['rotator', once('/keys/rotator/redis-password', USERS.rotator, token)],
   ...agentTypes.map((type): [RedisUser, string] => [
     workerUser(type),
     once(`/keys/worker-${type}/redis-password`, USERS.root, token),
@@ -40,8 +41,14 @@ give('/keys/bootstrap/orders-db-admin', USERS.root, `orders_admin:${ordersPasswo
 const modelKeys = {
   anthropic: once('/keys/bootstrap/anthropic-api-key', USERS.root, token),
   openai: once('/keys/bootstrap/openai-api-key', USERS.root, token),
+  openaiAdmin: once('/keys/bootstrap/openai-admin-key', USERS.root, token),
 }
-const accepted = { anthropic: [modelKeys.anthropic], openai: [modelKeys.openai] }
+const project = cluster.secrets['openai-api-key']?.rotate?.project ?? 'default'
+const accepted = {
+  anthropic: [modelKeys.anthropic],
+  openai: [{ key: modelKeys.openai, project }],
+  'openai-admin': [modelKeys.openaiAdmin],
+}
 give('/keys/models/model-keys.json', USERS.models, JSON.stringify(accepted))
 
 const signingKey = once('/keys/producer/signing-key.pem', USERS.producer, () =>
@@ -67,17 +74,16 @@ const workerKeys = agentTypes.map((agentType) => {
 give('/keys/producer/api-keys.json', USERS.producer, JSON.stringify([...apiKeys, ...workerKeys]))
 give('/keys/console/api-keys.json', USERS.console, JSON.stringify(apiKeys))
 own('/sockets/operator', USERS.sidecar, 0o700)
+own('/sockets/rotator', USERS.rotator, 0o700)
+own('/models', USERS.models, 0o700)
 own('/audit', USERS.sidecar, 0o700)
 
-give('/keys/operator/vault-root-token', USERS.sidecar, rootToken)
-give('/keys/operator/redis-password', USERS.sidecar, redisPasswords.get('console')!)
-give('/keys/operator/api-key', USERS.sidecar, apiKeyOfOperators)
-give(
-  '/keys/operator/operator',
-  USERS.sidecar,
-  once('/keys/sidecar/operator-credential', USERS.sidecar, token),
-)
-give('/keys/operator/up.json', USERS.sidecar, JSON.stringify(OPERATOR_STATE))
+give('/keys/operator/vault-root-token', USERS.root, rootToken)
+give('/keys/operator/redis-password', USERS.root, redisPasswords.get('console')!)
+give('/keys/operator/api-key', USERS.root, apiKeyOfOperators)
+give('/keys/operator/operator', USERS.root, once('/keys/sidecar/operator-credential', USERS.sidecar, token))
+give('/keys/operator/rotator', USERS.root, once('/keys/rotator/operator-credential', USERS.rotator, token))
+give('/keys/operator/up.json', USERS.root, JSON.stringify(OPERATOR_STATE))
 
 console.log('credentials are in place')
 

@@ -24,6 +24,10 @@ export const OPERATOR_STATE = {
     socket: '/run/threadbound/operator/sidecar.sock',
     credentialFile: '/app/.threadbound/operator',
   },
+  rotator: {
+    socket: '/run/threadbound/rotator/operator.sock',
+    credentialFile: '/app/.threadbound/rotator',
+  },
 }
 
 /** Numeric users of the containers, as docker-compose.yml and the official images name them. */
@@ -36,6 +40,7 @@ export const USERS = {
   console: 2002,
   sidecar: 2003,
   models: 2005,
+  rotator: 2006,
 } as const
 
 /** What Redis is started with: never evicts, an append-only file, and the users that `threadbound up` gives it. */

@@ -38,6 +38,7 @@ const OWN_KEYS: Record<string, string[]> = {
   producer: ['HOST', 'PORT', 'SIGNING_KEY_FILE', 'API_KEYS_FILE'],
   console: ['HOST', 'PORT', 'API_KEYS_FILE', 'TRACES_URL'],
   sidecar: ['SOCKET_DIR', 'CREDENTIALS_DIR', 'PUBLIC_KEY_FILE', 'AUDIT_FILE', 'OPERATOR_SOCKET', 'OPERATOR_CREDENTIAL_FILE', 'VAULT_ADDRESS', 'VAULT_ROLE_ID_FILE', 'VAULT_SECRET_ID_FILE'], // prettier-ignore
+  rotator: ['OPERATOR_SOCKET', 'OPERATOR_CREDENTIAL_FILE', 'VAULT_ADDRESS', 'VAULT_ROLE_ID_FILE', 'VAULT_SECRET_ID_FILE'], // prettier-ignore
   worker: ['AGENT_TYPE', 'SIDECAR_SOCKET', 'SIDECAR_CREDENTIAL_FILE', 'PRODUCER_URL', 'API_KEY_FILE', 'PUBLIC_KEY_FILE', 'RUNTIME_DIR'], // prettier-ignore
 }
 const COMMON_KEYS = [
@@ -93,16 +94,15 @@ describe('docker-compose.yml', () => {
     const used = services.flatMap(([name, { environment }]) =>
       environment?.['TB_REDIS_USER'] ? [`${name} as ${environment['TB_REDIS_USER']}`] : [],
     )
-    // No rotator runs in containers yet: nothing there rotates.
-    const expected = redisUsers(agentTypes).filter((user) => !['probe', 'enqueue', 'rotator'].includes(user))
+    const expected = redisUsers(agentTypes).filter((user) => !['probe', 'enqueue'].includes(user))
     expect(new Set(used)).toEqual(new Set(expected.map((user) => `${user} as ${user}`)))
   })
 
-  test('lets nobody but the sidecar, an operator and the job that fills it reach Vault (I5 least)', () => {
+  test('lets nobody but sidecar, rotator, an operator and the job that fills it reach Vault (I5 least)', () => {
     const beside = services
       .filter(([, { networks = [] }]) => networks.includes('secrets'))
       .map(([name]) => name)
-    expect(beside).toEqual(['bootstrap', 'vault', 'postgres', 'models', 'sidecar', 'operator'])
+    expect(beside).toEqual(['bootstrap', 'vault', 'postgres', 'models', 'sidecar', 'rotator', 'operator'])
   })
 
   test('shows each credential to its reader and to the jobs only (I5 least)', () => {
@@ -139,17 +139,19 @@ describe('docker-compose.yml', () => {
   })
 
   test('runs every service of ours but the workers as a user of its own, without capabilities', () => {
-    for (const name of ['producer', 'console', 'sidecar', 'models'] as const) {
+    for (const name of ['producer', 'console', 'sidecar', 'rotator', 'models'] as const) {
       expect(compose.services[name]!.user, name).toBe(`${USERS[name]}:${USERS[name]}`)
       expect(compose.services[name]!.cap_drop, name).toEqual(['ALL'])
     }
-    const users = ['producer', 'console', 'sidecar', 'models'].map((name) => compose.services[name]!.user)
-    expect(new Set(users).size).toBe(4)
+    const users = ['producer', 'console', 'sidecar', 'rotator', 'models'].map(
+      (name) => compose.services[name]!.user,
+    )
+    expect(new Set(users).size).toBe(5)
   })
 
   test('lets no Node of ours open its inspector on a signal, or leave a core', () => {
     const ours = services.filter(([, { command }]) => command?.includes('node') && !isJob(command))
-    expect(ours.map(([name]) => name)).toHaveLength(7)
+    expect(ours.map(([name]) => name)).toHaveLength(8)
     for (const [name, { command, ulimits }] of ours) {
       expect(command, name).toContain('--disable-sigusr1')
       expect(ulimits, name).toEqual({ core: 0 })

@@ -30,6 +30,7 @@ export async function leaveGrace(work: Work): Promise<Change> {
   if (id === undefined) return { state: 'revoked', failure: null }
   if (!isHurried && (await isStillUsed(work, id)) && !rotation.extended) return extended(work, id)
   if (isHurried || !provider.disable) return revoke(work)
+  await confirmAlive(work)
   await inTime(work, 'disable', (signal) => provider.disable!(id, signal))
   const disabledUntil = work.clock.now() + work.limits.soakMs
   return { state: 'disabled', rotation: { ...rotation, disabledUntil }, failure: null, key: id }
@@ -39,8 +40,10 @@ export async function leaveGrace(work: Work): Promise<Change> {
 export async function revoke(work: Work): Promise<Change> {
   const { provider } = work.secret
   const id = oldKeyOf(work)
-  if (id !== undefined) await inTime(work, 'revoke', (signal) => provider.revoke(id, signal))
-  return { state: 'revoked', failure: null, key: id ?? null }
+  if (id === undefined) return { state: 'revoked', failure: null, key: null }
+  await confirmAlive(work)
+  await inTime(work, 'revoke', (signal) => provider.revoke(id, signal))
+  return { state: 'revoked', failure: null, key: id }
 }
 
 /** Sees that the old key is dead, and that of our making no key but the live one is left, nor any value that waits. */
@@ -58,6 +61,19 @@ function oldKeyOf(work: Work): string | undefined {
   const { old, keyId } = rotationOf(work)
   const isOther = old?.keyId !== undefined && old.keyId !== null && old.keyId !== keyId
   return work.secret.provider.endsKeys && isOther ? old.keyId! : undefined
+}
+
+/** The new key may have been ended by others since it was tried: then the old one is all that is left. */
+async function confirmAlive(work: Work): Promise<void> {
+  const { secret, store } = work
+  const { id, keyId } = rotationOf(work)
+  const live = await store.live(secret.name)
+  if (live?.rotation !== id || keyId === undefined) return
+  const key = { id: keyId, value: live.value }
+  await inTime(work, 'verify', (signal) => secret.provider.verify(key, signal)).catch((cause: unknown) => {
+    if (!(cause instanceof KeyRefusedError)) throw cause
+    throw new ProviderFailedError('verify', 'the new key is refused by now: the old one stays', { cause })
+  })
 }
 
 async function confirmDead(work: Work): Promise<void> {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { KeyRefusedError } from '#lib/rotation'
 import { VaultError } from '#lib/vault'
 import { FaultPoints } from '../../support/fault-points.ts'
 import { rotationWorld } from '../../support/rotation-world.ts'
@@ -162,6 +163,28 @@ describe('an end that is refused', () => {
       reason: 'revoke: the old key is still accepted',
     })
   })
+})
+
+describe('a new key that is refused after it was made live', () => {
+  test.each([false, true])(
+    'does not take the old one with it (to be revoked at once: %s)',
+    async (revokeOld) => {
+      const world = rotationWorld()
+      const [before] = values(world)
+      await world.ask(revokeOld)
+      let tried = 0
+      const verify = ({ value }: { value: string }) => {
+        const isRefused = value !== before && ++tried > 1
+        return isRefused ? Promise.reject(new KeyRefusedError('key')) : Promise.resolve()
+      }
+      const machine = world.open({ over: { verify } })
+      const { until } = await machine.tend()
+      await world.clock.advance(until - world.clock.now())
+      expect((await machine.tend()).state).toBe('failed')
+      expect(world.record().failure!.reason).toContain('the old one stays')
+      expect(world.account.accepts(before)).toBe(true)
+    },
+  )
 })
 
 describe('a promotion', () => {

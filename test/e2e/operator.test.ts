@@ -105,7 +105,7 @@ describe('an operator beside a running cluster', () => {
   test('status says what the sidecar keeps, refresh what each agent type finds', async () => {
     const status = await run('secrets', 'status', '--name', 'mail-key')
     expect(status.stdout).toMatch(/^cache +courier: generation 2, for \d m \d+ s$/m)
-    expect(status.stdout).toMatch(/^schedule +weekly, by the cluster file$/m)
+    expect(status.stdout).toMatch(/^rotation +none: the cluster file has no rotate$/m)
     const value = 'mail-0123456789-written-by-hand'
     await byHand('kv/data/tb/operated/test/mail-key', { data: { value } })
     expect(await cluster.run('courier', {})).toMatchObject({ result: hashOf(VALUES[1]!) })

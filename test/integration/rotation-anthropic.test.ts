@@ -8,10 +8,14 @@ const FIRST = 'sk-ant-api03-aaaaaaaaaaaa-0123456789-AAAA'
 const SECOND = 'sk-ant-api03-bbbbbbbbbbbb-0123456789-BBBB'
 const signal = new AbortController().signal
 
-async function setup({ adminKey = ADMIN } = {}) {
+async function setup({ adminKey = ADMIN }: { adminKey?: string | null } = {}) {
   const api = await AnthropicApi.open(ADMIN)
   const first = api.add(FIRST)
-  const options = { baseUrl: api.url, secret: 'anthropic-api-key', adminKey: async () => adminKey }
+  const options = {
+    baseUrl: api.url,
+    secret: 'anthropic-api-key',
+    adminKey: adminKey === null ? undefined : async () => adminKey,
+  }
   const provider = new AnthropicProvider(options)
   const create = (value?: string, oldKeyId: string | null = first.id) => {
     const supplied = value === undefined ? undefined : { id: 'supplied-0123', value }
@@ -117,4 +121,18 @@ test('a whole rotation makes the supplied key live and archives the old one, tho
   expect(first.status).toBe('archived')
   expect(pending).toBeUndefined()
   expect(written).not.toContain(SECOND)
+})
+
+test('without an admin key the supplied key is tried and made live, and the old one is left to the operator', async () => {
+  await using world = await setup({ adminKey: null })
+  world.api.add(SECOND)
+  const { live, states } = await rotate({
+    provider: world.provider,
+    first: FIRST,
+    supplied: { id: 'supplied-0123', value: SECOND },
+  })
+  expect(live).toEqual({ id: 'supplied-0123', value: SECOND })
+  expect(states).toContain('verified')
+  expect(states).not.toContain('grace')
+  expect(world.first.status).toBe('active')
 })

@@ -10,8 +10,8 @@ export interface AnthropicOptions {
   baseUrl: string
   /** The secret that is rotated: named when its next key is awaited. */
   secret: string
-  /** An admin key (`sk-ant-admin…`), read anew for each call. It is never the key that is rotated. */
-  adminKey: () => Promise<string>
+  /** An admin key (`sk-ant-admin…`), read anew for each call. Never the key that is rotated. Without one, no key is ended. */
+  adminKey?: (() => Promise<string>) | undefined
 }
 
 type Status = 'active' | 'inactive' | 'archived'
@@ -23,17 +23,18 @@ type Key = z.infer<typeof Key>
 const Page = z.object({ data: z.array(Key), has_more: z.boolean(), last_id: z.string().nullish() })
 
 /**
- * Anthropic's API keys. Its Admin API (https://docs.anthropic.com/en/api/admin-api/apikeys/list-api-keys) makes none, so
+ * Anthropic's API keys. Its Admin API (https://platform.claude.com/docs/en/api/beta/organization/api_keys/update) makes none, so
  * an operator supplies each; all else is done here. Keys are told by the hints in the list.
  */
 export class AnthropicProvider implements RotationProvider {
   readonly account = 'anthropic'
-  readonly endsKeys = true
+  readonly endsKeys: boolean
   readonly awaitsKeys = true
   readonly #options: AnthropicOptions
 
   constructor(options: AnthropicOptions) {
     this.#options = options
+    this.endsKeys = options.adminKey !== undefined
   }
 
   /**
@@ -42,6 +43,7 @@ export class AnthropicProvider implements RotationProvider {
    */
   async create({ supplied, oldKeyId, signal }: CreateRequest): Promise<ProviderKey> {
     if (!supplied) throw new KeyAwaitedError(this.#options.secret)
+    if (!this.endsKeys) return supplied
     const id = await this.identify(supplied.value, signal)
     if (id === undefined)
       throw new ProviderFailedError(
@@ -79,6 +81,7 @@ export class AnthropicProvider implements RotationProvider {
   }
 
   async identify(value: string, signal: AbortSignal): Promise<string | undefined> {
+    if (!this.endsKeys) return undefined
     const found: Key[] = []
     for (let after = ''; ;) {
       const query = `limit=${PAGE}${after === '' ? '' : `&after_id=${encodeURIComponent(after)}`}`
@@ -91,11 +94,13 @@ export class AnthropicProvider implements RotationProvider {
     }
   }
 
-  /** A key that is there no more, or archived already, is left. */
+  /** A key that is there no more, or can be used no more, is left. */
   async #turn(id: string, status: Status, signal: AbortSignal): Promise<void> {
+    if (!this.endsKeys) return
     const path = `/${encodeURIComponent(id)}`
     const key = await this.#admin(path, Key, signal)
-    if (!key || key.status === status || (key.status === 'archived' && status === 'inactive')) return
+    const isDead = key?.status === 'archived' || key?.status === 'expired'
+    if (!key || key.status === status || (isDead && status === 'inactive')) return
     await this.#admin(path, Key, signal, { status })
   }
 
@@ -108,7 +113,7 @@ export class AnthropicProvider implements RotationProvider {
   ): Promise<T | undefined> {
     const { baseUrl, adminKey } = this.#options
     const url = `${baseUrl}/v1/organizations/api_keys${path}`
-    const headers = { ...VERSION, 'x-api-key': await adminKey() }
+    const headers = { ...VERSION, 'x-api-key': (await adminKey?.()) ?? '' }
     try {
       return await callApi({ url, headers, signal, answer, ...(json && { method: 'POST', json }) })
     } catch (error) {

@@ -48,7 +48,17 @@ export const BUILT_IN_SECRETS: Record<string, Secret> = Object.fromEntries(
 )
 
 /** Providers that the project knows; any other name is a static secret of a service of the operator's. */
-export const KNOWN_PROVIDERS = ['anthropic', 'openai', 'openai-admin', 'postgres', 'postgres-admin'] as const
+export const KNOWN_PROVIDERS = [
+  'anthropic',
+  'anthropic-admin',
+  'openai',
+  'openai-admin',
+  'postgres',
+  'postgres-admin',
+  'postgres-roles',
+  'random',
+  'vault-approle',
+] as const
 
 /** Providers whose secrets are for the rotator and for Vault's database engine only. */
-export const ADMIN_PROVIDERS: readonly string[] = ['openai-admin', 'postgres-admin']
+export const ADMIN_PROVIDERS: readonly string[] = ['anthropic-admin', 'openai-admin', 'postgres-admin']

@@ -7,7 +7,7 @@ import { type Node, placeOf } from './source/tree.ts'
 
 const ENDINGS = ['.ts', '.mts', '.js', '.mjs']
 
-/** What the check of handlers needs of a disk. */
+/** What the check of files that are named needs of a disk. */
 export interface Files {
   /** The path with all symbolic links resolved. Throws when there is nothing. */
   realpath(path: string): string
@@ -20,45 +20,55 @@ export const disk: Files = {
   isFile: (path) => statSync(path).isFile(),
 }
 
-/** Finds every handler, which must be a file of code inside `root` after all links are resolved. */
+/** Finds every handler, which must be a file of code, and every command, inside `root` after all links are resolved. */
 export function findHandlers(
   content: FileContent,
   tree: Node,
   { root, files }: { root: string; files: Files },
 ) {
-  const handlers = new Map<string, string>()
   const problems: Problem[] = []
-  for (const [name, { handler }] of Object.entries(content.agents ?? {})) {
-    if (handler === undefined) continue
-    const found = findHandler(handler, root, files)
-    if ('path' in found) handlers.set(name, found.path)
-    else
-      problems.push({
-        ...placeOf(tree, ['agents', name, 'handler']),
-        path: `agents.${name}.handler`,
-        message: found.fault,
-      })
+  const find = (into: Map<string, string>, at: string[], { file, endings }: Named) => {
+    const found = findFile(file, { root, files, endings })
+    if ('path' in found) into.set(at[1]!, found.path)
+    else problems.push({ ...placeOf(tree, at), path: at.join('.'), message: found.fault })
   }
-  return { handlers, problems }
+  const handlers = new Map<string, string>()
+  for (const [name, { handler }] of Object.entries(content.agents ?? {}))
+    if (handler !== undefined)
+      find(handlers, ['agents', name, 'handler'], { file: handler, endings: ENDINGS })
+  const commands = new Map<string, string>()
+  for (const [name, { rotate }] of Object.entries(content.secrets ?? {}))
+    if (rotate?.command !== undefined)
+      find(commands, ['secrets', name, 'rotate', 'command'], { file: rotate.command })
+  return { handlers, commands, problems }
 }
 
-function findHandler(handler: string, root: string, files: Files): { path: string } | { fault: string } {
-  const asked = resolve(root, handler)
-  if (handler.includes('\0') || !isInside(root, asked)) return { fault: outside(handler) }
+/** A file as it is named; without endings, any. */
+interface Named {
+  file: string
+  endings?: readonly string[]
+}
+
+function findFile(
+  file: string,
+  { root, files, endings }: { root: string; files: Files; endings: readonly string[] | undefined },
+): { path: string } | { fault: string } {
+  const asked = resolve(root, file)
+  if (file.includes('\0') || !isInside(root, asked)) return { fault: outside(file) }
   try {
     const path = files.realpath(asked)
-    if (!isInside(root, path)) return { fault: outside(handler) }
-    if (!ENDINGS.includes(extname(path)))
-      return { fault: `expected a ${ENDINGS.join(', ')} file, got ${quote(handler)}` }
-    return files.isFile(path) ? { path } : { fault: `expected a file, got ${quote(handler)}, which is none` }
+    if (!isInside(root, path)) return { fault: outside(file) }
+    if (endings && !endings.includes(extname(path)))
+      return { fault: `expected a ${endings.join(', ')} file, got ${quote(file)}` }
+    return files.isFile(path) ? { path } : { fault: `expected a file, got ${quote(file)}, which is none` }
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     const why = code === 'ENOENT' || code === 'ENOTDIR' ? 'no such file' : `cannot be read (${code})`
-    return { fault: `${why}: ${quote(handler)}` }
+    return { fault: `${why}: ${quote(file)}` }
   }
 }
 
-const outside = (handler: string) => `expected a path inside the folder of this file, got ${quote(handler)}`
+const outside = (file: string) => `expected a path inside the folder of this file, got ${quote(file)}`
 
 function isInside(root: string, path: string): boolean {
   const way = relative(root, path)

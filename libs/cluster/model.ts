@@ -90,7 +90,7 @@ export interface Egress {
   networks?: string[]
 }
 
-/** The database whose users are leased. */
+/** The database whose users are leased, or take turns. */
 export interface Connect {
   host: string
   port: number
@@ -106,6 +106,14 @@ export interface Rotation {
   every: string
   project?: string
   adminSecret?: string
+  /** Absolute realpath of the executable that makes and ends its keys. */
+  command?: string
+  /** Calls that the command answers beside those that each does. */
+  also?: ('last-used' | 'disable' | 'identify')[]
+  /** An AppRole's name. */
+  role?: string
+  /** Two login roles of Postgres. */
+  roles?: [string, string]
 }
 
 /** When an operator is told. */

@@ -25,7 +25,7 @@ const READERS: Record<string, typeof readYaml> = {
 export interface ParseOptions {
   /** As errors show it; its ending decides between YAML and JSON5. */
   file: string
-  /** Realpath of the folder that handlers must lie in. Default: the folder of `file`. */
+  /** Realpath of the folder that handlers and commands must lie in. Default: the folder of `file`. */
   root?: string
   /** Default: the machine's disk. */
   files?: Files
@@ -46,7 +46,7 @@ export function parseCluster(text: string, { file, root, files = disk }: ParseOp
   const relations = checkRelations(content, read.root)
   const all = unlessLeaked([...read.problems, ...problems, ...relations, ...found.problems], leaks)
   if (all.length > 0) throw new ClusterFileError(file, all)
-  return resolveCluster(content, { ...place, handlers: found.handlers })
+  return resolveCluster(content, { ...place, handlers: found.handlers, commands: found.commands })
 }
 
 function readSource(text: string, file: string): { root?: Node; problems: Problem[] } {

@@ -13,16 +13,18 @@ import type {
 import { matchRoute } from './routes.ts'
 import type { AgentContent, FileContent, SecretContent } from './schema/file.ts'
 
-/** Where a file lies, and where its handlers were found. */
+/** Where a file lies, and where what it names was found. */
 export interface Location {
   file: string
   root: string
   /** Absolute realpath by agent type. */
   handlers: ReadonlyMap<string, string>
+  /** The same of commands, by secret. */
+  commands: ReadonlyMap<string, string>
 }
 
 /** Fills in every default: built in < `defaults` < `thread-bound-agents` < the agent type's own. */
-export function resolveCluster(content: FileContent, { file, root, handlers }: Location): Cluster {
+export function resolveCluster(content: FileContent, { file, root, handlers, commands }: Location): Cluster {
   return {
     name: content.cluster ?? BUILT_IN.cluster,
     environment: content.environment ?? BUILT_IN.environment,
@@ -33,7 +35,7 @@ export function resolveCluster(content: FileContent, { file, root, handlers }: L
       resolveAgent(content, { agent, name, handler: handlers.get(name) }),
     ),
     models: routesOf(content),
-    secrets: secretsOf(content),
+    secrets: secretsOf(content, commands),
     alerts: resolveAlerts(content.alerts),
   }
 }
@@ -61,7 +63,7 @@ export function possibleRoutes(content: FileContent): ModelRoute[] {
 }
 
 /** A secret with what follows from its provider. */
-export function resolveSecret(name: string, content: SecretContent): Secret {
+export function resolveSecret(name: string, content: SecretContent, command?: string): Secret {
   const builtInEgress = Object.hasOwn(PROVIDER_EGRESS, content.provider)
     ? PROVIDER_EGRESS[content.provider as ModelProvider]
     : undefined
@@ -76,7 +78,7 @@ export function resolveSecret(name: string, content: SecretContent): Secret {
     connect: content.connect && resolveConnect(content.connect),
     grant: content.grant,
     ttlMs: content.ttl ?? (isDatabase ? parseDurationMs(BUILT_IN.databaseTtl) : undefined),
-    rotate: content.rotate && resolveRotation(content.rotate),
+    rotate: content.rotate && resolveRotation(content.rotate, command),
     cache: content.cache && defined({ freshMs: content.cache.fresh, staleMs: content.cache.stale }),
     sources: content.sources,
   })
@@ -116,8 +118,10 @@ function declaredRoutes(content: FileContent): ModelRoute[] {
   }))
 }
 
-function secretsOf(content: FileContent): Record<string, Secret> {
-  const declared = mapValues(content.secrets, (secret, name) => resolveSecret(name, secret))
+function secretsOf(content: FileContent, commands: Location['commands']): Record<string, Secret> {
+  const declared = mapValues(content.secrets, (secret, name) =>
+    resolveSecret(name, secret, commands.get(name)),
+  )
   for (const name of secretNames(content))
     if (!Object.hasOwn(declared, name)) declared[name] = structuredClone(BUILT_IN_SECRETS[name]!)
   return declared
@@ -147,11 +151,15 @@ function resolveConnect(connect: NonNullable<SecretContent['connect']>) {
   return { host, port, database, adminSecret: connect['admin-secret'] }
 }
 
-function resolveRotation(rotate: NonNullable<SecretContent['rotate']>): Rotation {
+function resolveRotation(rotate: NonNullable<SecretContent['rotate']>, command?: string): Rotation {
   return defined<Rotation>({
     every: rotate.every,
     project: rotate.project,
     adminSecret: rotate['admin-secret'],
+    command,
+    also: rotate.also,
+    role: rotate.role,
+    roles: rotate.roles,
   })
 }
 

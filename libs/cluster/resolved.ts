@@ -52,7 +52,15 @@ const Secret = z.strictObject({
   grant: z.array(z.string()).exactOptional(),
   ttlMs: z.int().positive().exactOptional(),
   rotate: z
-    .strictObject({ every: z.string(), project: optionalText, adminSecret: optionalText })
+    .strictObject({
+      every: z.string(),
+      project: optionalText,
+      adminSecret: optionalText,
+      command: optionalText,
+      also: z.array(z.enum(['last-used', 'disable', 'identify'])).exactOptional(),
+      role: optionalText,
+      roles: z.tuple([z.string(), z.string()]).exactOptional(),
+    })
     .exactOptional(),
   cache: z
     .strictObject({
@@ -107,6 +115,9 @@ export function parseResolved(text: string, file: string): Cluster {
   for (const { handler } of Object.values(cluster.agents))
     if (handler !== undefined && !isBelow(cluster.root, handler))
       throw wrong(file, 'has a handler outside its root')
+  for (const { rotate } of Object.values(cluster.secrets))
+    if (rotate?.command !== undefined && !isBelow(cluster.root, rotate.command))
+      throw wrong(file, 'has a command outside its root')
   return cluster
 }
 

@@ -9,7 +9,7 @@ export interface VaultNeeds {
   environment: string
   agentTypes: { name: string; timeoutMs: number; secrets: { name: string; kind: 'static' | 'database' }[] }[]
   staticSecrets: string[]
-  rotated: { secret: string; adminSecret?: string }[]
+  rotated: { secret: string; adminSecret?: string; appRole?: string }[]
   databases: ({ secret: string; grant: string[]; ttlMs: number } & Connect)[]
 }
 
@@ -29,13 +29,15 @@ export function vaultNeeds(cluster: Cluster): VaultNeeds {
     staticSecrets: Object.values(cluster.secrets)
       .filter((secret) => secretKind(secret) === 'static')
       .map(({ name }) => name),
-    rotated: Object.values(cluster.secrets).flatMap(({ name: secret, rotate }) =>
-      rotate ? [{ secret, ...(rotate.adminSecret && { adminSecret: rotate.adminSecret }) }] : [],
-    ),
-    databases: Object.values(cluster.secrets).flatMap(
-      ({ name, connect, grant = [], ttlMs = DATABASE_TTL_MS }) =>
-        connect ? [{ secret: name, ...connect, grant, ttlMs }] : [],
-    ),
+    rotated: Object.values(cluster.secrets).flatMap(({ name: secret, rotate, connect }) => {
+      const adminSecret = rotate?.adminSecret ?? connect?.adminSecret
+      const appRole = rotate?.role
+      return rotate ? [{ secret, ...(adminSecret && { adminSecret }), ...(appRole && { appRole }) }] : []
+    }),
+    databases: Object.values(cluster.secrets).flatMap((secret) => {
+      const { name, connect, grant = [], ttlMs = DATABASE_TTL_MS } = secret
+      return connect && secretKind(secret) === 'database' ? [{ secret: name, ...connect, grant, ttlMs }] : []
+    }),
   }
 }
 

@@ -12,6 +12,10 @@ export const Config = z.object({
   vault: z.object({ ...VaultConfig.shape, ...LoginConfig.shape }),
   /** Where operators ask: a socket in a folder that they alone enter, and what they present. Absent: nowhere. */
   operator: z.object({ socket: z.string(), credentialFile: z.string() }).optional(),
+  /** Whom commands of the cluster file run as. Needed where the rotator is root, impossible where it is not. */
+  commandUser: z
+    .object({ uid: z.coerce.number().int().min(1), gid: z.coerce.number().int().min(1) })
+    .optional(),
   /** Names this rotator among several. */
   instance: z
     .string()

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import type { Log } from '#lib/runtime'
 import { type LoginConfig, loginOf, OwnToken } from '#lib/secrets'
 import type { VaultClient, VaultNames } from '#lib/vault'
-import type { ReadSecret } from './managed.ts'
+import type { ReadSecret } from './providers.ts'
 
 /** Logs the rotator in. @throws ConfigError, SecretIdRefusedError, VaultError */
 export async function openOwnToken(

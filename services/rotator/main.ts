@@ -28,6 +28,9 @@ await using token = await openOwnToken(config.vault, { vault, names, log })
 const store = new RotationStore({ vault, names, token: () => token.reveal() })
 const secrets = managedSecrets(cluster, {
   read: secretReader({ vault, names, token }),
+  vault,
+  token: () => token.reveal(),
+  commandUser: config.commandUser,
   skewMs: config.skewMs,
 })
 const keys = serviceKeys(scope, 'rotator')

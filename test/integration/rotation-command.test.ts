@@ -1,6 +1,10 @@
+import { once } from 'node:events'
 import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs'
+import { createServer, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { json } from 'node:stream/consumers'
 import { commandProvider, KeyRefusedError, type OptionalCall, ProviderFailedError } from '#lib/rotation'
 import { describe, expect, test } from 'vitest'
 import { KEY_PREFIX, rotate } from '../support/rotation/rotate.ts'
@@ -161,4 +165,46 @@ async function untilWritten(folder: string, name: string): Promise<void> {
   })
   await promise
   watcher.close()
+}
+
+test("README's example does what the contract says, against a service with such an API", async () => {
+  using world = setup()
+  await using service = await openKeysService()
+  const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8')
+  const example = /```js\n#!.*\n(\/\/ rotate: [\s\S]*?)```/.exec(readme)![1]!
+  const script = `#!${process.execPath}\n${example.replace('https://keys.example.com', service.url)}`
+  writeFileSync(world.here('keys.mjs'), script)
+  const { provider } = world
+  const key = await world.create('one')
+  await provider.verify(key, signal)
+  expect(await provider.findOrphans(KEY_PREFIX, signal)).toEqual([{ id: key.id, name: `${KEY_PREFIX}one` }])
+  await provider.revoke(key.id, signal)
+  await expect(provider.verify(key, signal)).rejects.toThrow(KeyRefusedError)
+})
+
+/** A service with `POST`, `GET` and `DELETE /keys` for who administers it, and `GET /me` for who has a key. */
+async function openKeysService() {
+  const keys = new Map<string, { id: string; name: string; value: string }>()
+  const answerTo = async (request: IncomingMessage): Promise<object | undefined> => {
+    const given = request.headers.authorization?.replace('Bearer ', '')
+    const [, shelf, id] = request.url!.split('/')
+    if (shelf === 'me') return keys.values().find(({ value }) => value === given)
+    if (given !== ADMIN) return undefined
+    if (request.method === 'DELETE') return { gone: keys.delete(id!) }
+    if (request.method === 'GET') return [...keys.values()].map((key) => ({ id: key.id, name: key.name }))
+    const { name } = (await json(request)) as { name: string }
+    const key = { id: `k${keys.size}`, name, value: `value-${keys.size}` }
+    keys.set(key.id, key)
+    return key
+  }
+  const server = createServer((request, response) => {
+    void answerTo(request).then((answer) =>
+      response.writeHead(answer ? 200 : 401).end(JSON.stringify(answer ?? {})),
+    )
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    [Symbol.asyncDispose]: async () => void server.close(),
+  }
 }

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { connect, createServer, type AddressInfo } from 'node:net'
 import { once } from 'node:events'
 import { KeyRefusedError, PostgresProvider, ProviderFailedError } from '#lib/rotation'
@@ -5,26 +7,24 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { KEY_PREFIX, rotate } from '../support/rotation/rotate.ts'
 import { openScratchPostgres, type ScratchPostgres } from '../support/scratch-postgres.ts'
 
-const ADMIN = 'rotation_admin:admin-password-0123456789'
-const FIRST = 'app_a:first-password-0123456789'
+const PASSWORD = 'set-up-password-0123456789'
+const ADMIN = `rotator:${PASSWORD}`
+const FIRST = `app_a:${PASSWORD}`
 const ROLES = ['app_a', 'app_b'] as const
 const signal = new AbortController().signal
 let postgres: ScratchPostgres
 
 beforeAll(async () => {
   postgres = await openScratchPostgres()
-  await postgres.query(`CREATE ROLE rotation_admin LOGIN CREATEROLE PASSWORD '${ADMIN.split(':')[1]}'`)
 }, 60_000)
 afterAll(() => postgres[Symbol.asyncDispose]())
 
-/** README's own set-up: one role owns, two log in as it. */
+/** The set-up that README.md asks for. */
 beforeEach(async () => {
-  for (const role of [...ROLES, 'other', 'app_owner']) await postgres.query(`DROP ROLE IF EXISTS ${role}`)
-  await postgres.query('CREATE ROLE app_owner NOLOGIN')
-  await postgres.query(`CREATE ROLE app_a LOGIN PASSWORD '${FIRST.split(':')[1]}' IN ROLE app_owner`)
-  await postgres.query('CREATE ROLE app_b NOLOGIN IN ROLE app_owner')
-  for (const role of ROLES) await postgres.query(`ALTER ROLE ${role} SET role = 'app_owner'`)
-  await postgres.query('GRANT app_a, app_b TO rotation_admin')
+  for (const role of ['rotator', ...ROLES, 'app_owner']) await postgres.query(`DROP ROLE IF EXISTS ${role}`)
+  const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8')
+  const sql = /```sql\n(CREATE ROLE app_owner[\s\S]*?)```/.exec(readme)![1]!
+  await postgres.query(sql.replaceAll('…', PASSWORD))
 })
 
 function setup({ port = postgres.port, host = '127.0.0.1', admin = ADMIN } = {}) {
@@ -117,7 +117,7 @@ describe('which role is idle', () => {
 
 describe('faults', () => {
   test.each([
-    ['rotation_admin:wrong-0123456789', 'create: the admin user is refused'],
+    ['rotator:wrong-0123456789', 'create: the admin user is refused'],
     ['no user and password 0123456789', 'create: the admin secret is not user:password'],
     [FIRST, 'create: the admin user app_a is one of the roles'],
   ])('admin secret %j: fails without taking the rotated key for refused', async (admin, message) => {
@@ -156,7 +156,7 @@ describe('faults', () => {
     await blocker.query('ROLLBACK')
     await blocker.end()
     await expect
-      .poll(() => postgres.query("SELECT 1 FROM pg_stat_activity WHERE usename = 'rotation_admin'"))
+      .poll(() => postgres.query("SELECT 1 FROM pg_stat_activity WHERE usename = 'rotator'"))
       .toHaveLength(0)
     const [role] = await postgres.query("SELECT rolcanlogin AS can FROM pg_roles WHERE rolname = 'app_b'")
     expect(role).toEqual({ can: false })

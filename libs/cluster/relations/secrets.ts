@@ -2,6 +2,7 @@ import { ADMIN_PROVIDERS, BUILT_IN_SECRETS } from '../builtin.ts'
 import { resolveSecret } from '../resolve.ts'
 import type { SecretContent } from '../schema/file.ts'
 import type { Check } from './check.ts'
+import { checkRotation } from './rotation.ts'
 
 /** What a secret says must fit its provider, and the secrets and routes that it names must be there. */
 export function checkSecrets(check: Check): void {
@@ -10,6 +11,7 @@ export function checkSecrets(check: Check): void {
     else checkStatic(check, name, secret)
     checkAdmin(check, name, ['connect', secret.connect?.['admin-secret']])
     checkAdmin(check, name, ['rotate', secret.rotate?.['admin-secret']])
+    checkRotation(check, name, secret)
   }
   for (const pattern of Object.keys(check.content.models ?? {})) checkRoute(check, pattern)
 }
@@ -40,7 +42,8 @@ function checkDatabase(check: Check, name: string): void {
 }
 
 function checkStatic(check: Check, name: string, secret: SecretContent): void {
-  for (const key of ['connect', 'grant', 'ttl']) {
+  const isOfRoles = secret.provider === 'postgres-roles'
+  for (const key of [...(isOfRoles ? [] : ['connect']), 'grant', 'ttl']) {
     const path = ['secrets', name, key]
     if (check.wrote(path))
       check.reportKey(path, `is for provider postgres; "${name}" has provider ${secret.provider}`)

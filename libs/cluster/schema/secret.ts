@@ -4,7 +4,7 @@ import { nearest } from '../source/suggest.ts'
 import { schedule } from './cron.ts'
 import { optional, required, scalar } from './field.ts'
 import { allowed, baseUrl, cidr, header, host } from './network.ts'
-import { duration, integer, name, nameFault, oneOf } from './scalars.ts'
+import { duration, integer, name, nameFault, oneOf, text } from './scalars.ts'
 
 const Egress = z.strictObject({
   'base-url': required(baseUrl(), { type: 'URL', meaning: 'Where the service is; http or https' }),
@@ -39,9 +39,14 @@ const Connect = z.strictObject({
   ),
   'admin-secret': required(name(), {
     type: 'secret',
-    meaning: "The secret that Vault's database engine uses to make users",
+    meaning: 'The secret with the `user:password` that makes its users, or changes their passwords',
   }),
 })
+
+const loginRole = () =>
+  scalar('a login role of Postgres (lower-case letters, digits, _ and -, at most 63)', (value) =>
+    typeof value === 'string' && /^[a-z_][a-z0-9_-]{0,62}$/.test(value) ? value : undefined,
+  )
 
 const RotationKeys = z.strictObject({
   every: required(schedule(), {
@@ -52,11 +57,30 @@ const RotationKeys = z.strictObject({
     scalar('a project id (letters, digits, _ and -)', (value) =>
       typeof value === 'string' && /^\w[\w-]{0,99}$/.test(value) ? value : undefined,
     ),
-    { type: 'text', meaning: "The provider's project that keys are made in" },
+    { type: 'text', meaning: 'For `openai`: the project that keys are made in' },
   ),
   'admin-secret': optional(name(), {
     type: 'secret',
     meaning: 'The secret that the rotator makes new keys with',
+  }),
+  role: optional(
+    scalar('the name of an AppRole (letters, digits, _ and -)', (value) =>
+      typeof value === 'string' && /^\w[\w-]{0,99}$/.test(value) ? value : undefined,
+    ),
+    { type: 'text', meaning: 'For `vault-approle`: the AppRole whose secret-id it is' },
+  ),
+  roles: optional(z.tuple([loginRole(), loginRole()], 'expected two login roles, such as [app-a, app-b]'), {
+    type: 'list of two texts',
+    meaning: 'For `postgres-roles`: the login roles that take turns',
+  }),
+  command: optional(text('a path'), {
+    type: 'path',
+    meaning: 'The executable that makes and ends its keys, inside the folder of this file; for any provider',
+  }),
+  also: optional(z.array(oneOf(['last-used', 'disable', 'identify'])), {
+    type: 'list of last-used, disable, identify',
+    default: '[]',
+    meaning: 'What the command answers beside create, verify, revoke and find-orphans',
   }),
 })
 
@@ -118,7 +142,7 @@ export const SecretKeys = z.strictObject({
   }),
   connect: optional(Connect, {
     type: 'mapping',
-    meaning: 'For `postgres`: the database whose users are leased',
+    meaning: 'For `postgres` and `postgres-roles`: the database',
   }),
   grant: optional(z.array(grant()).min(1, 'expected at least one privilege'), {
     type: 'list of text',

@@ -72,8 +72,9 @@ function readdressed(secret: Secret, addresses: Addresses): Secret {
 /** Secrets on one database share its admin, so the first one's admin secret names the user. */
 function standInDatabases(cluster: Cluster, credentials: Credentials): StandInDatabase[] {
   const databases = new Map<string, StandInDatabase>()
-  for (const { connect } of Object.values(cluster.secrets)) {
-    if (!connect || databases.has(`${connect.database} ${connect.adminSecret}`)) continue
+  for (const { connect, provider } of Object.values(cluster.secrets)) {
+    if (!connect || provider !== 'postgres' || databases.has(`${connect.database} ${connect.adminSecret}`))
+      continue
     const passwordFile = credentials.file(`postgres-${connect.adminSecret}`)
     const user = `tb_${connect.adminSecret.replaceAll('-', '_')}`
     const { database, adminSecret } = connect

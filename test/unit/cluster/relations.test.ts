@@ -121,7 +121,7 @@ describe('secrets for the rotator and Vault only (I5 least)', () => {
   admin: { provider: openai-admin }
   pg-admin: { provider: postgres-admin }
   plain: { provider: github }
-  key: { provider: openai, rotate: { every: daily, admin-secret: plain } }
+  key: { provider: openai, rotate: { every: daily, project: p, admin-secret: plain } }
 `
   test.each([
     ['admin', '"admin" has provider openai-admin, for the rotator and Vault only; no agent may list it'],
@@ -173,10 +173,10 @@ describe('secrets', () => {
     ],
     [
       secretsOf(
-        's: { provider: openai, rotate: { every: daily, admin-secret: amd } }',
+        's: { provider: openai, rotate: { every: daily, project: p, admin-secret: amd } }',
         'adm: { provider: openai-admin }',
       ),
-      '2:64 secrets.s.rotate.admin-secret: no secret "amd"',
+      '2:76 secrets.s.rotate.admin-secret: no secret "amd"',
     ],
     [
       'models: { m: { provider: openai, secret: opnai-api-key } }',

@@ -72,7 +72,7 @@ describe('wrong values', () => {
     ],
     [
       'secrets: { s: {} }',
-      '1:12 secrets.s.provider: is missing; expected a provider, such as anthropic, openai, openai-admin, postgres, postgres-admin',
+      '1:12 secrets.s.provider: is missing; expected a provider, such as anthropic, anthropic-admin, openai, openai-admin, postgres, postgres-admin, postgres-roles, random, vault-approle',
     ],
   ])('%j is told with its place and what was expected', (text, line) => {
     expect(linesOf(text)).toEqual([line])

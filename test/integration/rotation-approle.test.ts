@@ -89,13 +89,13 @@ describe('faults', () => {
     const { provider } = world
     const key = { id: 'accessor', value: world.first }
     for (const call of [
-      world.create(),
-      provider.verify(key, signal),
-      provider.revoke('accessor', signal),
-      provider.findOrphans('tb/', signal),
-      provider.identify(world.first, signal),
+      () => world.create(),
+      () => provider.verify(key, signal),
+      () => provider.revoke('accessor', signal),
+      () => provider.findOrphans('tb/', signal),
+      () => provider.identify(world.first, signal),
     ]) {
-      const error = (await call.catch((reason: unknown) => reason)) as Error
+      const error = (await call().catch((reason: unknown) => reason)) as Error
       expect(error).toBeInstanceOf(ProviderFailedError)
       expect(error.message).toMatch(/^role-id: no AppRole "tbc-app-/)
       expect(`${JSON.stringify(error)}${error.stack}`).not.toContain(world.first)

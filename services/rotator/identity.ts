@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises'
+import type { StoreVault } from '#lib/rotation'
 import type { Log } from '#lib/runtime'
 import { type LoginConfig, loginOf, OwnToken } from '#lib/secrets'
 import type { VaultClient, VaultNames } from '#lib/vault'
@@ -13,6 +14,15 @@ export async function openOwnToken(
   const token = await OwnToken.open({ vault, login, log, service: 'rotator' })
   if (config.secretIdFile) await rm(config.secretIdFile, { force: true })
   return token
+}
+
+/** Vault as the store uses it. A refusal that is the own token's end makes that lost at once, not at its next renewal. */
+export function asSelf(vault: VaultClient, token: OwnToken): StoreVault {
+  return {
+    kvRead: (_token, path, version) => token.use((own) => vault.kvRead(own, path, version)),
+    kvWrite: (_token, path, data, cas) => token.use((own) => vault.kvWrite(own, path, data, cas)),
+    inventory: { remove: (_token, path) => token.use((own) => vault.inventory.remove(own, path)) },
+  }
 }
 
 /** Reads a secret with the rotator's own token: what it makes keys with may change too. */

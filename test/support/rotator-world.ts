@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseCluster, vaultNeeds, writeResolvedCluster } from '#lib/cluster'
 import { DevVault } from '#lib/dev-vault'
-import { openRedis } from '#lib/queue'
+import { openRedis, readAlerts, serviceKeys } from '#lib/queue'
 import { requestRotation, type RotationRecord, RotationStore } from '#lib/rotation'
 import { configToEnv, silentLog, systemClock } from '#lib/runtime'
 import {
@@ -69,7 +69,7 @@ export async function openRotatorWorld() {
   stack.defer(() => children.forEach((child) => void child.kill('SIGKILL')))
 
   /** Another rotator, which may not be ready yet. */
-  const start = async (): Promise<ChildProcess> => {
+  const start = async ({ log = 'ignore' }: { log?: 'ignore' | 'pipe' } = {}): Promise<ChildProcess> => {
     const { roleId, wrapped } = await issueWrappedSecretId(client, ROOT, { ...scope, service: 'rotator' })
     const [roleIdFile, secretIdFile] = [join(folder, 'role-id'), join(folder, 'secret-id')]
     writeFileSync(roleIdFile, roleId)
@@ -82,7 +82,7 @@ export async function openRotatorWorld() {
       lookEveryMs: 500,
     }
     const env = { PATH: process.env['PATH'], ...configToEnv(config) }
-    const stdio = ['ignore', 'ignore', 'inherit'] as const
+    const stdio = ['ignore', log, 'inherit'] as const
     const child = spawn(process.execPath, ['services/rotator/main.ts'], { env, stdio: [...stdio] })
     children.add(child)
     child.once('exit', () => children.delete(child))
@@ -108,6 +108,18 @@ export async function openRotatorWorld() {
       if (locks.length > 0) await redis.del(...locks)
     },
     locks: () => redis.keys('*tb:lock*'),
+    /** What goes wrong with the next calls to the provider. */
+    faults: standIn.faults,
+    /** The names of the rotator's alerts, the oldest first. */
+    alerts: async () => (await readAlerts(redis, serviceKeys(scope, 'rotator'))).toReversed(),
+    /** Forgets all that BullMQ keeps: schedulers, delayed and waiting jobs. */
+    async dropJobs() {
+      const keys = (await redis.keys('*.rotator}:.rotator:*')).filter((key) => !key.includes(':tb:'))
+      if (keys.length > 0) await redis.del(...keys)
+      return keys.length
+    },
+    /** Ends every token of rotators, as an operator might. */
+    endTokens: () => client.admin.revokePrefix(ROOT, 'auth', 'approle', 'login'),
     /** Whether the value that is live works. */
     async works(): Promise<boolean> {
       const live = await store.live(SECRET)

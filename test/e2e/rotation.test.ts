@@ -29,6 +29,20 @@ const put = (every: string | null) =>
     body: { secret: 'openai-api-key', operator: 'ann', every },
   })
 
+/** The rotator's answer; undefined while it is away. */
+const accepted = () => rotate({ revokeOld: true }).catch(() => undefined)
+const viewed = () => viewRotation(cluster.data).catch(() => undefined)
+
+function pidOf(program: string): number {
+  return cluster.pids().find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(program))!
+}
+
+async function untilAnswered(wanted: (view: Awaited<ReturnType<typeof viewRotation>>) => boolean) {
+  await expect
+    .poll(async () => viewed().then((view) => view !== undefined && wanted(view)), { timeout: 60_000 })
+    .toBe(true)
+}
+
 async function until(wanted: (view: Awaited<ReturnType<typeof viewRotation>>) => boolean) {
   for (;;) {
     const view = await viewRotation(cluster.data)
@@ -97,6 +111,17 @@ describe('a rotation in a running cluster', () => {
     expect((await put('monthly')).body).toMatchObject({ every: 'monthly', scheduledBy: 'ann' })
     await until(({ nextAt }) => nextAt !== null && new Date(nextAt).getUTCDate() === 1)
     expect((await put(null)).body).toMatchObject({ every: 'daily', scheduledBy: 'cluster file' })
+  })
+
+  test.each(['rotator', 'vault'])('is there again after kill -9 of the %s', async (service) => {
+    const runs = () => cluster.said().split(`${service} runs again`).length
+    const before = runs()
+    process.kill(pidOf(`services/${service === 'vault' ? 'dev/vault' : service}/main.ts`), 'SIGKILL')
+    await expect.poll(runs, { timeout: 60_000 }).toBeGreaterThan(before)
+    await expect.poll(async () => (await accepted())?.status, { timeout: 60_000 }).toBe(200)
+    const asked = Date.now()
+    await untilAnswered((view) => view.state === 'idle' && (view.rotatedAt ?? 0) >= asked - 5000)
+    expect(await cluster.run('writer', { message: 'hello' })).toMatchObject({ outcome: 'completed' })
   })
 
   test('leaves no value of any generation in a file of the cluster but those of its Vault and stand-in', async () => {

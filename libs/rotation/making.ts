@@ -18,11 +18,16 @@ export function plan({ record, secret, clock, random }: Work): Change {
   }
 }
 
-/** Puts on record what is about to be made, before anything is. */
+/**
+ * Puts on record what is about to be made, before anything is. A first value is made because an operator wants it, never by
+ * the schedule: where there is none, one may have been deleted.
+ */
 export async function begin(work: Work): Promise<Change> {
   const { record, secret, store, clock } = work
   const { requested } = record
   const live = await store.live(secret.name)
+  if (!live && !requested)
+    return { ...plan(work), state: 'idle', failure: null, note: 'there is no value to rotate' }
   const keyId = live && (live.keyId ?? (await identify(work, live.value)) ?? null)
   const rotation: CurrentRotation = {
     id: `${clock.now().toString(36)}-${randomBytes(6).toString('hex')}`,

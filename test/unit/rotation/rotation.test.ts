@@ -86,6 +86,16 @@ describe('a rotation', () => {
     expect(world.account.keys.size).toBe(1)
   })
 
+  test('makes no value by itself where there is none: it may have been deleted', async () => {
+    const world = rotationWorld({ live: false })
+    const machine = world.open()
+    await machine.tend()
+    await world.clock.advance(24 * HOUR_MS)
+    expect(await machine.tend()).toMatchObject({ state: 'idle', until: expect.any(Number) })
+    expect(world.account.created).toEqual([])
+    expect(world.record().history).toMatchObject([{ state: 'idle', note: 'there is no value to rotate' }])
+  })
+
   test('does not end an old value that nobody can tell the key of, and says so', async () => {
     const world = rotationWorld()
     await world.ask()

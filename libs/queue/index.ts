@@ -54,6 +54,13 @@ export {
   serviceKeys,
 } from './names.ts'
 export { type PausableQueue, Pause, pauseQueue, readPause, resumeQueue } from './pause.ts'
+export {
+  parseRevocation,
+  publishRevocation,
+  revocationChannel,
+  RevocationNotice,
+  RevocationTarget,
+} from './revocations.ts'
 export { parsePromotion, Promotion, promotionChannel, publishPromotion } from './promotions.ts'
 export {
   DEFAULT_EXPIRY_MS,

@@ -2,6 +2,7 @@ import { hashCredential } from '#lib/runtime'
 import { alertsKey } from './alerts.ts'
 import { queueOf, type QueueScope, serviceKeys } from './names.ts'
 import { promotionChannel } from './promotions.ts'
+import { revocationChannel } from './revocations.ts'
 
 /** Who logs in to Redis: a user for each service, one for whoever enqueues with plain BullMQ, one that may only ask whether it runs. */
 export type RedisUser = 'probe' | 'enqueue' | 'producer' | 'sidecar' | 'rotator' | 'console' | WorkerUser
@@ -77,8 +78,8 @@ const READ_AND_WRITE = [
   ...allow('multi exec discard watch unwatch time publish subscribe unsubscribe psubscribe punsubscribe'),
 ]
 
-/** To read locks, to tell, and to hear of promotions: what XADD does to a lock's key, which holds a text, is nothing. */
-const LOOK_AND_TELL = allow('get xadd xrevrange subscribe unsubscribe')
+/** To read locks, to tell, and to hear of promotions and of what operators revoke: what XADD does to a lock's key, which holds a text, is nothing. */
+const LOOK_AND_TELL = allow('get xadd xrevrange publish subscribe unsubscribe')
 
 /** What BullMQ's `Queue#add` runs, scripts included. */
 const ENQUEUE = [
@@ -90,6 +91,7 @@ const ENQUEUE = [
 const ofSidecar = (scope: QueueScope) => [
   `~${serviceKeys(scope, 'sidecar').key('tb:*')}`,
   `&${promotionChannel(scope)}`,
+  `&${revocationChannel(scope)}`,
 ]
 const keysOf = (prefixes: string[]) => prefixes.map((prefix) => `~${prefix}:*`)
 const queues = (prefixes: string[]) => [...keysOf(prefixes), ...prefixes.map((prefix) => `&${prefix}:*`)]

@@ -11,6 +11,7 @@ import { Config } from './config.ts'
 import { identityLost, openIdentity } from './identity.ts'
 import { openOperatorSocket } from './operator-socket.ts'
 import { listenForPromotions } from './promotion-listener.ts'
+import { SharedRevocations } from './shared-revocations.ts'
 import { Sidecar } from './sidecar.ts'
 
 quietExperiments()
@@ -48,7 +49,8 @@ await using sidecar = await Sidecar.open({
   raise,
   log,
 })
-const { revocations } = sidecar
+const listening = { redis, channel, scope, log }
+await using revocations = await SharedRevocations.open({ ...listening, revocations: sidecar.revocations })
 await using _operator = await openOperatorSocket(config.operator, {
   cluster,
   reader,

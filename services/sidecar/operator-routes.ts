@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { AuditLog } from '#lib/audit'
 import { type Cluster, secretKind, usableSecrets } from '#lib/cluster'
+import { RevocationTarget } from '#lib/queue'
 import type { SecretReader } from '#lib/secrets'
 import * as z from 'zod'
 import { NoRouteError } from './errors.ts'
@@ -20,11 +21,7 @@ const Act = z.strictObject({
   operator: Operator,
 })
 const Revoke = z.strictObject({
-  target: z.union([
-    z.strictObject({ secret: Name, generation: z.int().nonnegative().optional() }),
-    z.strictObject({ agentType: Name }),
-    z.strictObject({ trace: z.string().regex(/^[\da-f]{32}$/, 'expected 32 hexadecimal digits') }),
-  ]),
+  target: RevocationTarget,
   operator: Operator,
   keepRunning: z.boolean(),
   dryRun: z.boolean(),

@@ -4,7 +4,7 @@ import { type Log, onDispose } from '#lib/runtime'
 import type { SecretReader } from '#lib/secrets'
 
 export interface PromotionListenerOptions {
-  /** A connection for this alone: one that listens can do nothing else. */
+  /** A connection that only listens; it ends with this. */
   channel: Redis
   scope: QueueScope
   reader: Pick<SecretReader, 'promoted' | 'doubt'>
@@ -21,7 +21,8 @@ export async function listenForPromotions({
   reader,
   log,
 }: PromotionListenerOptions): Promise<AsyncDisposable> {
-  const hear = (_channel: string, text: string) => {
+  const hear = (on: string, text: string) => {
+    if (on !== promotionChannel(scope)) return
     const promotion = parsePromotion(text)
     if (!promotion) return log.warn({}, 'a message that is no promotion')
     log.info(promotion, 'promotion heard')

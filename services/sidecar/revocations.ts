@@ -1,5 +1,6 @@
 import type { AuditLog } from '#lib/audit'
 import { type Cluster, secretKind } from '#lib/cluster'
+import type { RevocationTarget } from '#lib/queue'
 import type { Log } from '#lib/runtime'
 import type { SecretReader } from '#lib/secrets'
 import type { Attempts } from './attempts.ts'
@@ -9,12 +10,6 @@ import type { Redactions } from './redactions.ts'
 
 /** Traces that are remembered as revoked, the oldest forgotten first. */
 const TRACES_KEPT = 10_000
-
-/** What is revoked: a secret up to a generation, all that an agent type holds, or all of a trace. */
-export type RevocationTarget =
-  | { secret: string; generation?: number | undefined }
-  | { agentType: string }
-  | { trace: string }
 
 /** An operator's word. */
 export interface Revocation {

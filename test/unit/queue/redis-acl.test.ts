@@ -36,6 +36,7 @@ describe('the ACL of a cluster', () => {
       '~{tb:demo:dev:shut}:shut:tb:alerts',
       '~{tb:demo:dev:.sidecar}:.sidecar:tb:*',
       '&{tb:demo:dev:.rotator}:.rotator:tb:promoted',
+      '&{tb:demo:dev:.sidecar}:.sidecar:tb:revoked',
     ])
     expect(reach('console').some((token) => token.startsWith('&'))).toBe(false)
     expect(reach('probe')).toEqual([])

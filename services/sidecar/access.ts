@@ -182,7 +182,8 @@ export class Access {
 
   #database(attempt: LiveAttempt, name: string): Connect {
     const secret = this.#usable(attempt, name)
-    if (!secret.connect) throw new NotUsableError(`secret "${name}" is no database: it cannot be leased`)
+    if (!secret.connect || secretKind(secret) !== 'database')
+      throw new NotUsableError(`secret "${name}" is no database: it cannot be leased`)
     return secret.connect
   }
 

@@ -1,4 +1,4 @@
-import type { Secret } from '#lib/cluster'
+import { type Secret, secretKind } from '#lib/cluster'
 import type { RotationView } from '#lib/rotation'
 import type { StoredSecret } from '#lib/vault'
 import { consumersOf, kindOf } from './declared.ts'
@@ -35,17 +35,18 @@ export function statusOf(
   secret: Secret,
   stored: StoredSecret | undefined,
 ): SecretStatus {
-  const { name, provider, rotate, connect } = secret
-  const value = connect
-    ? {}
-    : {
-        generation: stored?.generation ?? null,
-        isPresent: stored?.isPresent ?? false,
-        ...(stored && {
-          writtenAt: new Date(stored.writtenAt).toISOString(),
-          ageMs: Date.now() - stored.writtenAt,
-        }),
-      }
+  const { name, provider, rotate } = secret
+  const value =
+    secretKind(secret) === 'database'
+      ? {}
+      : {
+          generation: stored?.generation ?? null,
+          isPresent: stored?.isPresent ?? false,
+          ...(stored && {
+            writtenAt: new Date(stored.writtenAt).toISOString(),
+            ageMs: Date.now() - stored.writtenAt,
+          }),
+        }
   return {
     name,
     provider,

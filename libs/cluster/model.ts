@@ -104,6 +104,8 @@ export interface Connect {
 export interface Rotation {
   /** `daily`, `weekly`, `monthly`, or five cron fields. */
   every: string
+  /** In which part of a day, UTC, the schedule may begin one; over midnight where it ends before it begins. */
+  window?: { fromMinute: number; toMinute: number }
   project?: string
   adminSecret?: string
   /** Absolute realpath of the executable that makes and ends its keys. */

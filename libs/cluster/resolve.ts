@@ -154,6 +154,7 @@ function resolveConnect(connect: NonNullable<SecretContent['connect']>) {
 function resolveRotation(rotate: NonNullable<SecretContent['rotate']>, command?: string): Rotation {
   return defined<Rotation>({
     every: rotate.every,
+    window: rotate.window,
     project: rotate.project,
     adminSecret: rotate['admin-secret'],
     command,

@@ -54,6 +54,7 @@ const Secret = z.strictObject({
   rotate: z
     .strictObject({
       every: z.string(),
+      window: z.strictObject({ fromMinute: z.int(), toMinute: z.int() }).exactOptional(),
       project: optionalText,
       adminSecret: optionalText,
       command: optionalText,

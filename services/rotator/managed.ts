@@ -17,6 +17,7 @@ export function managedSecrets(
       name: secret.name,
       keyPrefix: `tb/${clusterName}/${environment}/${secret.name}/`,
       every: secret.rotate.every,
+      window: secret.rotate.window,
       holders: {
         timeoutsMs: consumers.map((type) => cluster.agents[type]!.timeoutMs),
         ...cacheOf(secret),

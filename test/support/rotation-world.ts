@@ -1,4 +1,11 @@
-import { Rotation, type RotationProvider, RotationRecord, RotationStore, type Limits } from '#lib/rotation'
+import {
+  type Limits,
+  type MaintenanceWindow,
+  Rotation,
+  type RotationProvider,
+  RotationRecord,
+  RotationStore,
+} from '#lib/rotation'
 import { vaultNames } from '#lib/vault'
 import { FakeAccount, fakeProvider } from './fake-provider.ts'
 import { FakeKv } from './fake-kv.ts'
@@ -14,6 +21,7 @@ interface Starting {
   /** The secret has a value whose key the provider knows. Default true. */
   live?: boolean
   every?: string
+  window?: MaintenanceWindow
   limits?: Partial<Limits>
 }
 
@@ -24,7 +32,7 @@ interface Machine {
 }
 
 /** One secret, its KV, its provider's account, and as many rotators as are opened. */
-export function rotationWorld({ live = true, every = 'daily', limits }: Starting = {}) {
+export function rotationWorld({ live = true, every = 'daily', window, limits }: Starting = {}) {
   const clock = new TurnedClock(START)
   const names = vaultNames({ cluster: 'demo', environment: 'dev' })
   const kv = new FakeKv()
@@ -39,7 +47,7 @@ export function rotationWorld({ live = true, every = 'daily', limits }: Starting
     const store = new RotationStore({ vault: kv.as(points), names, token: () => 'token' })
     const provider = fakeProvider(account, { points, over })
     const holders = { timeoutsMs: [30_000], freshMs: 300_000, staleMs: 900_000, skewMs: 10_000 }
-    const secret = { name: SECRET, keyPrefix, every, holders, consumers: ['writer'], provider }
+    const secret = { name: SECRET, keyPrefix, every, window, holders, consumers: ['writer'], provider }
     const rotation = new Rotation({
       secret,
       store,

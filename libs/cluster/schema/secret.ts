@@ -48,10 +48,25 @@ const loginRole = () =>
     typeof value === 'string' && /^[a-z_][a-z0-9_-]{0,62}$/.test(value) ? value : undefined,
   )
 
+/** `HH:MM-HH:MM`, as minutes since midnight. */
+const dayPart = () =>
+  scalar('a part of the day in UTC, such as "02:00-05:00"', (value) => {
+    const TIME = /^([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)$/
+    const [, ...parts] = (typeof value === 'string' && TIME.exec(value)) || []
+    const [fromHour, from, toHour, to] = parts.map(Number) as [number, number, number, number]
+    const window = { fromMinute: fromHour * 60 + from, toMinute: toHour * 60 + to }
+    return parts.length === 0 || window.fromMinute === window.toMinute ? undefined : window
+  })
+
 const RotationKeys = z.strictObject({
   every: required(schedule(), {
     type: 'schedule',
     meaning: '`daily`, `weekly`, `monthly`, or five cron fields',
+  }),
+  window: optional(dayPart(), {
+    type: 'HH:MM-HH:MM',
+    default: 'all day',
+    meaning: 'The part of each day, in UTC, in which the schedule may begin a rotation; `--now` heeds none',
   }),
   project: optional(
     scalar('a project id (letters, digits, _ and -)', (value) =>

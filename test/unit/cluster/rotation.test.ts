@@ -89,4 +89,15 @@ describe('rotation', () => {
       also: ['disable'],
     })
   })
+
+  const within = (window: string) => rotated('random', `{ every: daily, window: ${window} }`)
+
+  test('may be kept to a part of the day', () => {
+    expect(parse(within('02:00-05:30')).secrets['s']!.rotate!.window).toEqual({
+      fromMinute: 120,
+      toMinute: 330,
+    })
+    for (const none of ['night', '02:00', '24:00-02:00', '02:00-02:00', '2-5'])
+      expect(linesOf(within(none)).join()).toContain('expected a part of the day in UTC')
+  })
 })

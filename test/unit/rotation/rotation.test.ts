@@ -78,6 +78,17 @@ describe('a rotation', () => {
     expect(world.record().history[0]!.who).toBe('schedule')
   })
 
+  test('that is due outside of its window waits for it; one that an operator wants does not', async () => {
+    const world = rotationWorld({ window: { fromMinute: 600, toMinute: 660 } })
+    const machine = world.open()
+    await machine.tend()
+    await world.clock.advance(16 * HOUR_MS)
+    const { state, until } = await machine.tend()
+    expect([state, new Date(until).toISOString()]).toEqual(['idle', '2026-11-28T10:00:00.000Z'])
+    await world.ask()
+    expect((await machine.tend()).state).toBe('grace')
+  })
+
   test('makes the first value where there was none', async () => {
     const world = rotationWorld({ live: false })
     await world.ask()

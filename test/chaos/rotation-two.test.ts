@@ -18,7 +18,8 @@ const ACCOUNTS = 5
 const nameOf = (at: number) => `secret-${at}`
 const raise = async () => {}
 
-async function setup() {
+/** `createMs`: how long the provider takes to make a key. */
+async function setup({ createMs }: { createMs: number }) {
   await using stack = new AsyncDisposableStack()
   const cluster = parseCluster('cluster: two\nagents: { a: { model: gpt-4-turbo, system: x } }', {
     file: '/tmp/threadbound.yaml',
@@ -34,7 +35,7 @@ async function setup() {
   const busy = { now: Array<number>(ACCOUNTS).fill(0), most: 0 }
   const counted = async <T>(account: number, call: () => T): Promise<T> => {
     busy.most = Math.max(busy.most, ++busy.now[account]!)
-    await delay(2)
+    await delay(createMs)
     busy.now[account]!--
     return call()
   }
@@ -112,7 +113,7 @@ async function setup() {
 }
 
 test('two rotators, 50 secrets, 200 rotations: none is done twice', async () => {
-  await using world = await setup()
+  await using world = await setup({ createMs: 2 })
   for (let count = 0; count < ROUNDS; count++) await world.round()
   const created = world.accounts.map((account) => account.created.length)
   expect(created).toEqual(Array(SECRETS).fill(1 + ROUNDS))
@@ -122,7 +123,7 @@ test('two rotators, 50 secrets, 200 rotations: none is done twice', async () => 
 }, 300_000)
 
 test('with locks that hold nobody, still one promotion for each that was asked for, and one key at the end', async () => {
-  await using world = await setup()
+  await using world = await setup({ createMs: 50 }) // long enough for two to meet
   const over = new AbortController()
   let dropped = 0
   const stealing = (async () => {

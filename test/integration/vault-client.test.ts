@@ -193,7 +193,7 @@ describe('I6 gone: a leased database user', () => {
     )
     expect(await leases.end()).toBe(1)
     await server.settled()
-    expect(statements.at(-1)).toContain(`DROP ROLE IF EXISTS "${credentials.user}"`)
+    expect(statements.at(-1)).toContain(`DROP ROLE "${credentials.user}"`)
   })
 
   test('is ended with the sidecar too', async () => {
@@ -204,6 +204,6 @@ describe('I6 gone: a leased database user', () => {
     const { credentials } = await leases.lease('orders-db')
     await identity[Symbol.asyncDispose]()
     await server.settled()
-    expect(statements.at(-1)).toContain(`DROP ROLE IF EXISTS "${credentials.user}"`)
+    expect(statements.at(-1)).toContain(`DROP ROLE "${credentials.user}"`)
   })
 })

@@ -108,7 +108,7 @@ describe('policies prune', () => {
       '4 removed',
       '',
     ])
-    expect(world.sql.join('\n')).toContain('DROP ROLE IF EXISTS')
+    expect(world.sql.join('\n')).toContain('DROP ROLE')
     const left = namesOf(await inventory(world))
     expect(left.filter((name) => /coder|orders-db/.test(name))).toEqual([])
     for (const name of ['tb--shop--dev---x', 'billing', 'tb--shop--dev--agent--writer'])

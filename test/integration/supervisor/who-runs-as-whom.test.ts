@@ -63,7 +63,17 @@ describe.runIf(root)('G6 each service runs as a user of its own', () => {
 
   test('none is root, and no two are the same', () => {
     const workers = ['coordinator', 'request-handler', 'database-agent'].map((type) => `worker-${type}`)
-    const expected = ['redis', 'vault', 'traces', 'models', 'sidecar', 'producer', 'console', ...workers]
+    const expected = [
+      'redis',
+      'vault',
+      'traces',
+      'models',
+      'sidecar',
+      'rotator',
+      'producer',
+      'console',
+      ...workers,
+    ]
     expect([...services.keys()].toSorted()).toEqual(expected.toSorted())
     const uids = [...services.values()].map(({ uid }) => uid)
     expect(uids).not.toContain(0)

@@ -51,6 +51,7 @@ const others = () => {
     (one) => one.pid !== workerOf('taken').pid && (one.status('PPid') === supervisor || isLauncher(one)),
   )
 }
+const services = () => [cluster.child.pid!, ...others().map(({ pid }) => pid)]
 const value = (name: string) => readFileSync(join(cluster.data, 'credentials', name), 'utf8').trim()
 const asTaken = (tasks: Task[]) => tryAs(workerOf('taken').pid, 'worker', tasks)
 /** What a compromised worker was answered, and what root is in its place, so that an attempt which cannot succeed shows. */
@@ -108,7 +109,6 @@ describe.runIf(process.getuid!() === 0)('G6, G8: a worker that was taken over', 
   })
 
   test('signals no other service, SIGUSR1 included', async () => {
-    const services = () => [cluster.child.pid!, ...others().map(({ pid }) => pid)]
     const before = services()
     const tasks = before.flatMap((pid) =>
       [0, 'SIGUSR1', 'SIGSTOP', 'SIGKILL'].map((signal): Task => ({ what: 'signal', pid, signal })),

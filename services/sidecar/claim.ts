@@ -1,10 +1,9 @@
 import type { KeyObject } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { trace } from '@opentelemetry/api'
-import type { Redis } from 'ioredis'
 import type { AuditLog } from '#lib/audit'
 import { type AgentType, type Cluster, secretKind, usableSecrets } from '#lib/cluster'
-import { isLockHeld, queueOf, type VerifiedJob, verifyJob } from '#lib/queue'
+import { type VerifiedJob, verifyJob } from '#lib/queue'
 import type { Clock, Log } from '#lib/runtime'
 import { LeaseSet, type LeaseSetOptions, type SidecarIdentity } from '#lib/secrets'
 import { contextOf } from '#lib/telemetry'
@@ -15,6 +14,7 @@ import { LockNotHeldError, TooManyGrantsError, TraceRevokedError } from './error
 import { parseBody } from './exchange.ts'
 import { failureOf } from './failure.ts'
 import { LiveAttempt } from './live-attempt.ts'
+import type { IsLockHeld } from './lock-watch.ts'
 import type { Revocations } from './revocations.ts'
 import { sourceOf } from './source.ts'
 
@@ -32,7 +32,7 @@ const GrantBody = z.strictObject({
 export interface ClaimOptions {
   cluster: Cluster
   attempts: Attempts
-  redis: Redis
+  isLockHeld: IsLockHeld
   publicKey: KeyObject
   identity: SidecarIdentity
   vault: LeaseSetOptions['vault']
@@ -77,9 +77,7 @@ export class Claims {
   }
 
   async #checkLock({ jobId, lockToken }: GrantRequest, { agentType }: ClaimingWorker): Promise<void> {
-    const { redis, cluster } = this.#options
-    const queue = queueOf({ cluster: cluster.name, environment: cluster.environment }, agentType)
-    if (!(await isLockHeld(redis, queue, { jobId, lockToken }))) throw new LockNotHeldError(jobId)
+    if (!(await this.#options.isLockHeld(agentType, { jobId, lockToken }))) throw new LockNotHeldError(jobId)
   }
 
   #verify({ jobId, job }: GrantRequest, { name, acceptUnsigned }: AgentType): VerifiedJob {

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import type { AuditLog } from '#lib/audit'
 import { Upstream } from '#lib/broker'
 import type { Cluster } from '#lib/cluster'
-import { queueOf, type RaiseAlert } from '#lib/queue'
+import { isLockHeld, queueOf, type RaiseAlert } from '#lib/queue'
 import { type Clock, type Log, steadyClock, systemClock } from '#lib/runtime'
 import type { LeaseSetOptions, SecretReader, SidecarIdentity } from '#lib/secrets'
 import type { VaultNames } from '#lib/vault'
@@ -14,8 +14,8 @@ import { ContextRoutes } from './context-routes.ts'
 import { WorkerCredential } from './credential.ts'
 import { FetchRoute } from './fetch-route.ts'
 import { Gate } from './gate.ts'
-import { LockWatch } from './lock-watch.ts'
-import { MintWatch } from './mint-watch.ts'
+import { type IsLockHeld, watchLocks } from './lock-watch.ts'
+import { watchMints } from './mint-watch.ts'
 import { ModelRoute } from './model-route.ts'
 import { Redactions } from './redactions.ts'
 import { Revocations } from './revocations.ts'
@@ -80,12 +80,14 @@ function wire(
   const redactions = stack.use(new Redactions(all))
   const counts = () => ({ minted: all.identity.minted, attempts: attempts.count })
   const agentTypes = Object.keys(all.cluster.agents).length
-  stack.use(new MintWatch({ counts, agentTypes, raise: all.raise, clock: all.clock }))
-  const queueOfType = queueOf.bind(null, { cluster: all.cluster.name, environment: all.cluster.environment })
-  stack.use(new LockWatch({ ...all, attempts, queueOf: queueOfType }))
+  stack.use(watchMints({ counts, agentTypes, raise: all.raise, clock: all.clock }))
+  const scope = { cluster: all.cluster.name, environment: all.cluster.environment }
+  const isHeld: IsLockHeld = (type, lock) => isLockHeld(all.redis, queueOf(scope, type), lock)
+  const locks = { ...all, attempts, isLockHeld: isHeld }
+  stack.use(watchLocks(locks))
   const access = new Access({ ...all, redactions })
   const revocations = new Revocations({ ...all, attempts, redactions })
-  const claims = new Claims({ ...all, attempts, revocations, wallClock: systemClock })
+  const claims = new Claims({ ...locks, revocations, wallClock: systemClock })
   const serving = { access, upstream, clock: all.clock }
   const gate = new Gate({
     attempts,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { MintWatch } from '../../../services/sidecar/mint-watch.ts'
+import { watchMints } from '../../../services/sidecar/mint-watch.ts'
 import { TurnedClock } from '../../support/turned-clock.ts'
 
 test('a minute with more tokens than its attempts explain is an alert, and no other minute', async () => {
@@ -7,7 +7,7 @@ test('a minute with more tokens than its attempts explain is an alert, and no ot
   const now = { minted: 0, attempts: 0 }
   const alerts: unknown[] = []
   const raise = async (...alert: unknown[]) => void alerts.push(alert)
-  const watch = new MintWatch({ counts: () => ({ ...now }), agentTypes: 2, raise, clock })
+  const watch = watchMints({ counts: () => ({ ...now }), agentTypes: 2, raise, clock })
   Object.assign(now, { minted: 22, attempts: 10 })
   await clock.advance(60_000)
   expect(alerts).toEqual([])

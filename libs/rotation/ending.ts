@@ -8,12 +8,12 @@ import { type Change, inTime, retrying, rotationOf, type Work } from './work.ts'
 
 /** Tells the sidecars. A message may be lost: their caches end within the grace all the same. */
 export async function announce(work: Work): Promise<Change> {
-  const { secret, store, log, raise } = work
+  const { secret, log, raise } = work
   const rotation = rotationOf(work)
   await work.announce(rotation.generation!).catch((error: unknown) => {
     log.warn({ secret: secret.name, error: messageOf(error) }, 'promotion not announced')
   })
-  await store.clearPending(secret.name)
+  await clearTaken(work)
   if (oldKeyOf(work) !== undefined) return { state: 'grace', failure: null, key: rotation.old!.keyId }
   if (rotation.old === null) return { state: 'revoked', failure: null, note: 'there was no key before' }
   if (!secret.provider.endsKeys) return { state: 'revoked', failure: null }
@@ -48,12 +48,17 @@ export async function revoke(work: Work): Promise<Change> {
 
 /** Sees that the old key is dead, and that of our making no key but the live one is left, nor any value that waits. */
 export async function finish(work: Work): Promise<Change> {
-  const { secret, store } = work
+  const { secret } = work
   await confirmDead(work)
-  const left = await store.pending(secret.name)
-  if (left && left.rotation !== SUPPLIED) await store.clearPending(secret.name)
+  await clearTaken(work)
   if (secret.provider.endsKeys) await sweep(work)
   return { state: 'idle', rotation: null, failure: null, key: rotationOf(work).keyId ?? null }
+}
+
+/** Removes the value that waited for this rotation; one that an operator has supplied since waits for the next. */
+async function clearTaken({ secret, store }: Work): Promise<void> {
+  const left = await store.pending(secret.name)
+  if (left && left.rotation !== SUPPLIED) await store.clearPending(secret.name)
 }
 
 /** The key that was replaced, where it is known, can be ended, and is not the one that is live. */

@@ -47,7 +47,14 @@ export { randomProvider } from './providers/random.ts'
 export { suppliedProvider } from './providers/supplied.ts'
 export { AppRoleProvider, type AppRoleOptions } from './providers/vault-approle.ts'
 export { type CommandUser } from './providers/run-command.ts'
-export { describeRotation, requestRotation, setSchedule, supplyKey, viewOf } from './requests.ts'
+export {
+  describeRotation,
+  requestRotation,
+  setSchedule,
+  supplyKey,
+  viewOf,
+  whyNotSupplied,
+} from './requests.ts'
 export { Rotation, type RotationOptions, type Tended } from './rotation.ts'
 export { type MaintenanceWindow, parseSchedule, type Schedule, ScheduleError } from './schedule.ts'
 export { type LiveValue, type PendingValue, RotationStore, type StoreVault } from './store.ts'

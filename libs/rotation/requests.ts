@@ -29,6 +29,17 @@ export async function setSchedule(
   return change(store, secret, () => ({ schedule: every === null ? null : { every, by, at } }))
 }
 
+/** Why an operator's key cannot be taken now; undefined: it can. What waits for a rotation under way must not be replaced. */
+export function whyNotSupplied(
+  { provider }: Pick<ManagedSecret, 'provider'>,
+  { rotation }: Pick<RotationRecord, 'rotation'>,
+): string | undefined {
+  if (!provider.awaitsKeys) return 'its provider makes keys by itself: rotate without a value'
+  return rotation && rotation.generation === undefined
+    ? 'a rotation is on its way with another key: supply the next one once that is live'
+    : undefined
+}
+
 /** Has a new key wait, from an operator's hand, and asks for the rotation that makes it live. */
 export async function supplyKey(
   store: RotationStore,

@@ -16,6 +16,7 @@ import {
   SupplyCommand,
   supplyKey,
   viewOf,
+  whyNotSupplied,
 } from '#lib/rotation'
 import { createHash } from 'node:crypto'
 import * as z from 'zod'
@@ -92,12 +93,16 @@ async function schedule(options: RoutesOptions, command: ScheduleCommand): Promi
 async function supply(options: RoutesOptions, command: SupplyCommand): Promise<RotateAnswer> {
   const { store, wake } = options
   const secret = named(options, command.secret)
+  const { record: before } = await store.load(secret.name)
+  const plan = describeRotation(secret, before, { revokeOld: false })
+  const refused = whyNotSupplied(secret, before)
+  if (refused !== undefined) return { ...plan, accepted: false, refused }
   const id =
     command.keyId ?? `supplied-${createHash('sha256').update(command.value).digest('hex').slice(0, 12)}`
   const request = wish(options, command.operator, false)
-  const record = await supplyKey(store, secret.name, { id, value: command.value, request })
+  await supplyKey(store, secret.name, { id, value: command.value, request })
   wake(secret.name)
-  return { ...describeRotation(secret, record, { revokeOld: false }), accepted: true }
+  return { ...plan, accepted: true }
 }
 
 function named({ secrets }: RoutesOptions, name: string): ManagedSecret {

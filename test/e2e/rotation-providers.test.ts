@@ -53,3 +53,12 @@ test('a value of a service that nobody knows is made live when it is supplied, a
   })
   await expect.poll(() => live('mail-key'), WITHIN).toBe('supplied-0123456789')
 })
+
+test('a value that nobody waits for is refused, and what is live stays', async () => {
+  const before = await live('shared-key')
+  expect(await ask('/v1/keys', 'shared-key', { value: 'supplied-0123456789' })).toMatchObject({
+    accepted: false,
+    refused: expect.stringContaining('makes keys by itself'),
+  })
+  expect(await live('shared-key')).toBe(before)
+})

@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { describeRotation, newRecord, requestRotation, setSchedule, supplyKey, viewOf } from '#lib/rotation'
+import {
+  describeRotation,
+  newRecord,
+  requestRotation,
+  setSchedule,
+  supplyKey,
+  viewOf,
+  whyNotSupplied,
+} from '#lib/rotation'
 import { rotationWorld } from '../../support/rotation-world.ts'
 
 const SECRET = 'openai-api-key'
@@ -53,6 +61,35 @@ describe('what an operator asks for', () => {
     await supplyKey(machine.store, SECRET, { ...key, request: { at: 1, by: 'ann', revokeOld: false } })
     await machine.tend()
     expect(world.liveValue()).toBe(key.value)
+  })
+})
+
+describe('a key from an operator’s hand', () => {
+  const awaiting = { provider: { awaitsKeys: true } as never }
+  const rotation = { id: 'r', by: 'ann', startedAt: 1, revokeOld: false, old: null }
+
+  test('is for a provider that makes none by itself', () => {
+    const making = { provider: {} as never }
+    expect(whyNotSupplied(making, { rotation: null })).toContain('makes keys by itself')
+    expect(whyNotSupplied(awaiting, { rotation: null })).toBeUndefined()
+  })
+
+  test('takes no other key’s place: it waits until that one is live', () => {
+    expect(whyNotSupplied(awaiting, { rotation })).toContain('on its way')
+    expect(whyNotSupplied(awaiting, { rotation: { ...rotation, generation: 2 } })).toBeUndefined()
+  })
+
+  test('that comes right after the promotion stays, for the rotation after', async () => {
+    const world = rotationWorld()
+    const { store, tend } = world.open()
+    await world.ask()
+    expect(await tend()).toMatchObject({ state: 'grace' })
+    const { record, version } = await store.load(SECRET)
+    await store.save({ ...record, state: 'promoted' }, version)
+    const key = world.account.add('made in a console')
+    await supplyKey(store, SECRET, { ...key, request: { at: 1, by: 'ann', revokeOld: false } })
+    expect(await tend()).toMatchObject({ state: 'grace' })
+    expect(await store.pending(SECRET)).toMatchObject({ value: key.value })
   })
 })
 

@@ -9,6 +9,9 @@ export type StoreVault = Pick<VaultClient, 'kvRead' | 'kvWrite'> & {
   readonly inventory: Pick<VaultClient['inventory'], 'remove'>
 }
 
+/** Makes a call with the token to make it with: `OwnToken.use`, or a token that is simply there. */
+export type UseToken = <T>(call: (token: string) => Promise<T>) => Promise<T>
+
 /** A record, and the KV version that the next write must find; 0 before the first. */
 export interface Held {
   record: RotationRecord
@@ -47,12 +50,12 @@ const Pending = z.strictObject({ rotation: z.string(), id: z.string(), value: z.
 export class RotationStore {
   readonly #vault: StoreVault
   readonly #names: VaultNames
-  readonly #token: () => string
+  readonly #use: UseToken
 
-  constructor({ vault, names, token }: { vault: StoreVault; names: VaultNames; token: () => string }) {
+  constructor({ vault, names, use }: { vault: StoreVault; names: VaultNames; use: UseToken }) {
     this.#vault = vault
     this.#names = names
-    this.#token = token
+    this.#use = use
   }
 
   /** @throws RecordMalformedError */
@@ -91,16 +94,17 @@ export class RotationStore {
   }
 
   async putPending(secret: string, pending: PendingValue): Promise<void> {
-    await this.#vault.kvWrite(this.#token(), this.#names.pending(secret), { ...pending })
+    await this.#use((token) => this.#vault.kvWrite(token, this.#names.pending(secret), { ...pending }))
   }
 
   /** Removes the pending value with all its versions: it is live, or was ended. */
   clearPending(secret: string): Promise<void> {
-    return this.#vault.inventory.remove(this.#token(), this.#names.pendingMetadata(secret))
+    const path = this.#names.pendingMetadata(secret)
+    return this.#use((token) => this.#vault.inventory.remove(token, path))
   }
 
   async #read(path: VaultPath, version?: number) {
-    return this.#vault.kvRead(this.#token(), path, version).catch((error: unknown) => {
+    return this.#use((token) => this.#vault.kvRead(token, path, version)).catch((error: unknown) => {
       if (isVaultError(error, 'notFound')) return undefined
       throw error
     })
@@ -111,7 +115,7 @@ export class RotationStore {
     path: VaultPath,
     { data, cas }: { data: object; cas: number },
   ): Promise<number> {
-    return this.#vault.kvWrite(this.#token(), path, data, cas).catch((error: unknown) => {
+    return this.#use((token) => this.#vault.kvWrite(token, path, data, cas)).catch((error: unknown) => {
       throw isVaultError(error, 'conflict') ? new FencedError(secret) : error
     })
   }

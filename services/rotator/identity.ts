@@ -1,5 +1,4 @@
 import { rm } from 'node:fs/promises'
-import type { StoreVault } from '#lib/rotation'
 import type { Log } from '#lib/runtime'
 import { type LoginConfig, loginOf, OwnToken } from '#lib/secrets'
 import type { VaultClient, VaultNames } from '#lib/vault'
@@ -16,19 +15,13 @@ export async function openOwnToken(
   return token
 }
 
-/** Vault as the store uses it. A refusal that is the own token's end makes that lost at once, not at its next renewal. */
-export function asSelf(vault: VaultClient, token: OwnToken): StoreVault {
-  return {
-    kvRead: (_token, path, version) => token.use((own) => vault.kvRead(own, path, version)),
-    kvWrite: (_token, path, data, cas) => token.use((own) => vault.kvWrite(own, path, data, cas)),
-    inventory: { remove: (_token, path) => token.use((own) => vault.inventory.remove(own, path)) },
-  }
-}
-
 /** Reads a secret with the rotator's own token: what it makes keys with may change too. */
 export function secretReader(parts: { vault: VaultClient; names: VaultNames; token: OwnToken }): ReadSecret {
   const { vault, names, token } = parts
-  return async (secret) => String((await vault.kvRead(token.reveal(), names.secret(secret))).data['value'])
+  return async (secret) => {
+    const { data } = await token.use((own) => vault.kvRead(own, names.secret(secret)))
+    return String(data['value'])
+  }
 }
 
 /** Resolves when the token has ended for good: only a new process with a new secret-id helps then. */

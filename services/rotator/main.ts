@@ -6,7 +6,7 @@ import { openTelemetry } from '#lib/telemetry'
 import { VaultClient, vaultNames, vaultOptions } from '#lib/vault'
 import { wantedAlerts } from './alerts.ts'
 import { Config } from './config.ts'
-import { asSelf, openOwnToken, secretReader, tokenLost } from './identity.ts'
+import { openOwnToken, secretReader, tokenLost } from './identity.ts'
 import { managedSecrets } from './managed.ts'
 import { openOperatorSocket } from './operator-socket.ts'
 import { openRotator } from './rotator.ts'
@@ -25,7 +25,7 @@ await using _blocking = onDispose(() => blocking.disconnect())
 await using vault = await VaultClient.open(vaultOptions(config.vault))
 const names = vaultNames(scope)
 await using token = await openOwnToken(config.vault, { vault, names, log })
-const store = new RotationStore({ vault: asSelf(vault, token), names, token: () => token.reveal() })
+const store = new RotationStore({ vault, names, use: (call) => token.use(call) })
 const secrets = managedSecrets(cluster, {
   read: secretReader({ vault, names, token }),
   vault,

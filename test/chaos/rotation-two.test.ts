@@ -62,13 +62,13 @@ async function setup({ createMs }: { createMs: number }) {
         disable: undefined as never,
       },
     }))
-    const store = new RotationStore({ vault: await connect(), names, token: () => ROOT })
+    const store = new RotationStore({ vault: await connect(), names, use: (call) => call(ROOT) })
     const keys = serviceKeys(scope, 'rotator')
     const all = { cluster, secrets, store, redis, blocking, keys, raise, instance, log: silentLog }
     return stack.use(await openRotator({ ...all, lookEveryMs: 1000 }))
   }
   const rotators = [await open('one'), await open('two')]
-  const store = new RotationStore({ vault: client, names, token: () => ROOT })
+  const store = new RotationStore({ vault: client, names, use: (call) => call(ROOT) })
   const redis = await openRedis(server.config, 'reader')
   stack.use(onDispose(() => redis.disconnect()))
 

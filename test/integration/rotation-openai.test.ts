@@ -97,7 +97,7 @@ test('a whole rotation over HTTP leaves one key, though the first answer was los
   const kv = new FakeKv()
   const names = vaultNames({ cluster: 'demo', environment: 'dev' })
   kv.entries.set(names.secret('openai-api-key'), [{ value: FIRST }])
-  const store = new RotationStore({ vault: kv.as(), names, token: () => 'token' })
+  const store = new RotationStore({ vault: kv.as(), names, use: (call) => call('token') })
   const holders = { timeoutsMs: [100], freshMs: 100, staleMs: 100, skewMs: 100 }
   const rotation = new Rotation({
     secret: {

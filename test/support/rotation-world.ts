@@ -44,7 +44,7 @@ export function rotationWorld({ live = true, every = 'daily', window, limits }: 
 
   /** Another process. */
   const open = ({ points = new FaultPoints(), over = {}, clock: own = clock }: Machine = {}) => {
-    const store = new RotationStore({ vault: kv.as(points), names, token: () => 'token' })
+    const store = new RotationStore({ vault: kv.as(points), names, use: (call) => call('token') })
     const provider = fakeProvider(account, { points, over })
     const holders = { timeoutsMs: [30_000], freshMs: 300_000, staleMs: 900_000, skewMs: 10_000 }
     const secret = { name: SECRET, keyPrefix, every, window, holders, consumers: ['writer'], provider }

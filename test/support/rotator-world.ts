@@ -64,7 +64,7 @@ export async function openRotatorWorld() {
   const clusterFile = join(folder, 'cluster.json')
   await writeResolvedCluster(cluster, clusterFile)
   const names = vaultNames(scope)
-  const store = new RotationStore({ vault: client, names, token: () => ROOT })
+  const store = new RotationStore({ vault: client, names, use: (call) => call(ROOT) })
   const children = new Set<ChildProcess>()
   stack.defer(() => children.forEach((child) => void child.kill('SIGKILL')))
 

@@ -12,7 +12,7 @@ export async function rotationsOf({
   cluster,
   desired,
 }: Pick<VaultTarget, 'client' | 'token' | 'cluster' | 'desired'>): Promise<RotationView[]> {
-  const store = new RotationStore({ vault: client, names: desired.names, token: () => token })
+  const store = new RotationStore({ vault: client, names: desired.names, use: (call) => call(token) })
   const rotated = Object.values(cluster.secrets).filter(isRotated)
   return Promise.all(
     rotated.map(async ({ name, rotate }) => viewOf((await store.load(name)).record, { every: rotate.every })),

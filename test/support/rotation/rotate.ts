@@ -31,7 +31,7 @@ export async function rotate({ provider, first, supplied, kv = new FakeKv(), ...
   const signal = AbortSignal.timeout(60_000)
   const alerts: string[] = []
   if (first !== undefined) kv.entries.set(names.secret(SECRET), [{ value: first }])
-  const store = new RotationStore({ vault: kv.as(), names, token: () => 'token' })
+  const store = new RotationStore({ vault: kv.as(), names, use: (call) => call('token') })
   if (supplied) await store.putPending(SECRET, { rotation: 'supplied', ...supplied })
   const holders = { timeoutsMs: [100], freshMs: 100, staleMs: 100, skewMs: 100 }
   const rotation = new Rotation({

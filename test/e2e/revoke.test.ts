@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { runCli } from '../support/cli.ts'
 import { startCluster, type TestCluster } from '../support/cluster.ts'
+import { processesBelow } from '../support/processes.ts'
 
 const FILE = join(import.meta.dirname, '../support/revoke/threadbound.yaml')
 let cluster: TestCluster
@@ -47,6 +48,23 @@ describe('I6 threadbound revoke', () => {
     expect((await run('secrets', 'refresh', '--name', 'mail-key')).stdout).toBe('holder: secret-revoked\n')
     await create()
     expect(await cluster.run('holder', { holdMs: 0 })).toMatchObject({ result: 'still given' })
+  })
+
+  test('does not wait for Vault, whose note comes when it can, at 5 times the second', async () => {
+    await create()
+    const { id } = await holding(50_000)
+    const vault = processesBelow(cluster.child.pid!).find(({ command }) =>
+      command.at(-1)!.endsWith('services/dev/vault/main.ts'),
+    )!
+    process.kill(vault.pid, 'SIGSTOP')
+    const revoking = run('revoke', '--secret', 'mail-key')
+    try {
+      await expect.poll(async () => (await view(id)).attempts, { timeout: 5000 }).toBeGreaterThan(0)
+    } finally {
+      process.kill(vault.pid, 'SIGCONT')
+    }
+    expect((await revoking).stdout).toContain(id)
+    expect(await view(id, '20s')).toMatchObject({ outcome: 'failed', error: { type: 'secret-revoked' } })
   })
 
   test('--keep-running: the attempt goes on, and is refused the secret from then on', async () => {

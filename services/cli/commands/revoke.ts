@@ -65,12 +65,17 @@ async function revokeSecret(
     await client.admin.revokePrefix(token, 'database', 'creds', names.database(name)).catch(failed)
     return { ...revoked, warnings, lines: ['its leases have ended on every host; new attempts lease anew'] }
   }
+  const cut = await sidecar.revoke({ secret: name }, { keepRunning })
   const stored = await storedSecret(client, token, { names, name }).catch(failed)
   const generation = stored?.generation
-  const revoked = await sidecar.revoke({ secret: name, generation }, { keepRunning })
-  if (generation === undefined) return { ...revoked, warnings, lines: [] }
+  if (generation === undefined) return { ...cut, warnings, lines: [] }
   await markRevoked(client, token, { names, name, generation }).catch(failed)
-  return { ...revoked, warnings, lines: [`generation ${generation} is given to nobody`, nextStep(secret)] }
+  // A generation that no sidecar had read yet, and whoever was given it meanwhile.
+  const late = await sidecar.revoke({ secret: name, generation }, { keepRunning })
+  const attempts = [...cut.attempts, ...late.attempts]
+  const revokedLeases = cut.revokedLeases + late.revokedLeases
+  const lines = [`generation ${generation} is given to nobody`, nextStep(secret)]
+  return { attempts, revokedLeases, warnings, lines }
 }
 
 const nextStep = ({ name, rotate }: Secret) =>

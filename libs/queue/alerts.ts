@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import { Alert } from '#lib/runtime'
 import type { QueueRef } from './names.ts'
+import { parseMessage } from './parse-message.ts'
 
 /** Alerts kept per agent type; about as many, since Redis trims whole nodes of a stream. */
 const KEPT = 1000
@@ -16,15 +17,7 @@ export async function publishAlert(redis: Redis, queue: QueueRef, alert: Alert):
 /** The newest alerts of an agent type or service, the newest first. What does not fit the schema is left out. */
 export async function readAlerts(redis: Redis, queue: QueueRef, count = 100): Promise<Alert[]> {
   const entries = await redis.xrevrange(alertsKey(queue), '+', '-', 'COUNT', count)
-  return entries.flatMap(([, [, text]]) => parse(text) ?? [])
-}
-
-function parse(text: string | undefined): Alert | undefined {
-  try {
-    return Alert.safeParse(JSON.parse(text ?? '')).data
-  } catch {
-    return undefined
-  }
+  return entries.flatMap(([, [, text]]) => parseMessage(Alert, text ?? '') ?? [])
 }
 
 /** The stream's key. */

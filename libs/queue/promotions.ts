@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import * as z from 'zod'
 import { type QueueScope, serviceKeys } from './names.ts'
+import { parseMessage } from './parse-message.ts'
 
 /** A new value of a secret is live: whoever keeps an older generation reads anew. A hint, never the value; it may be lost. */
 export const Promotion = z.strictObject({
@@ -20,10 +21,4 @@ export async function publishPromotion(redis: Redis, scope: QueueScope, promotio
 }
 
 /** What a message on the channel says; undefined when it is none of ours. */
-export function parsePromotion(text: string): Promotion | undefined {
-  try {
-    return Promotion.safeParse(JSON.parse(text)).data
-  } catch {
-    return undefined
-  }
-}
+export const parsePromotion = (text: string): Promotion | undefined => parseMessage(Promotion, text)

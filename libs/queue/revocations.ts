@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import * as z from 'zod'
 import { type QueueScope, serviceKeys } from './names.ts'
+import { parseMessage } from './parse-message.ts'
 
 const Name = z.string().max(100)
 
@@ -36,10 +37,5 @@ export async function publishRevocation(
 }
 
 /** What a message on the channel says; undefined when it is none of ours. */
-export function parseRevocation(text: string): RevocationNotice | undefined {
-  try {
-    return RevocationNotice.safeParse(JSON.parse(text)).data
-  } catch {
-    return undefined
-  }
-}
+export const parseRevocation = (text: string): RevocationNotice | undefined =>
+  parseMessage(RevocationNotice, text)

@@ -10,7 +10,7 @@ function setup(look: () => Promise<boolean>) {
   const ended: string[] = []
   const attempts = {
     list: () => ['1', '2'].map((id) => ({ grant: { id, agentType: 'a', jobId: id } }) as LiveAttempt),
-    end: (id: string, reason: string) => void ended.push(`${id} ${reason}`) as undefined,
+    end: (id: string, reason: string) => void ended.push(`${id} ${reason}`),
   }
   const isLockHeld = async (_type: string, { jobId }: { jobId: string }) => jobId === '1' || look()
   return { clock, ended, watch: watchLocks({ attempts, isLockHeld, clock, log: silentLog }) }

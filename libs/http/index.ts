@@ -8,6 +8,7 @@
 export { ApiKey, ApiKeys, findApiKey, readApiKeys } from './api-keys.ts'
 export { bearerOf } from './bearer.ts'
 export { listen, type Listening } from './listen.ts'
+export { listenForOperators, OperatorAccess } from './operators.ts'
 export { LoginLimit } from './login-limit.ts'
 export { isLoopbackHost, isOwnOrigin } from './origin.ts'
 export { pageHeaders } from './page-headers.ts'

@@ -1,11 +1,11 @@
 import { request } from 'node:http'
 import { userInfo } from 'node:os'
 import { json } from 'node:stream/consumers'
+import type { OperatorAccess } from '#lib/http'
 import { messageOf } from '#lib/runtime'
 import * as z from 'zod'
 import { CommandError } from './errors.ts'
 import { readKey } from './target.ts'
-import type { OperatorAccess } from './vault-target.ts'
 
 const Refusal = z.object({ error: z.object({ message: z.string() }) })
 /** Long enough for a Vault that is slow, short enough for someone who waits. */

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import * as z from 'zod'
 import { ThreadboundClient } from '#lib/client'
+import { OperatorAccess } from '#lib/http'
 import { messageOf, RedisConfig } from '#lib/runtime'
 import { CommandError, UsageError } from './errors.ts'
 
@@ -29,8 +30,8 @@ const UpState = z.object({
   clusterFile: z.string().optional(),
   auditFile: z.string().optional(),
   auditRedis: RedisConfig.optional(),
-  operator: z.object({ socket: z.string(), credentialFile: z.string() }).optional(),
-  rotator: z.object({ socket: z.string(), credentialFile: z.string() }).optional(),
+  operator: OperatorAccess.optional(),
+  rotator: OperatorAccess.optional(),
 })
 export type UpState = z.infer<typeof UpState>
 

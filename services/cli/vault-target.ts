@@ -1,12 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { type Cluster, loadCluster, vaultNeeds, type VaultNeeds } from '#lib/cluster'
+import type { OperatorAccess } from '#lib/http'
 import { messageOf } from '#lib/runtime'
 import { type DesiredVault, planPolicies, VaultClient } from '#lib/vault'
 import { CommandError, UsageError } from './errors.ts'
 import { readKey, readState, type UpState } from './target.ts'
-
-/** The socket that a sidecar or a rotator has for operators, and the file with what they present. */
-export type OperatorAccess = NonNullable<UpState['operator']>
 
 /** Options that say which Vault a command speaks to, and for which cluster. */
 export interface VaultOptions {

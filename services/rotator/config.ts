@@ -1,3 +1,4 @@
+import { OperatorAccess } from '#lib/http'
 import { RedisConfig, TelemetryConfig } from '#lib/runtime'
 import { LoginConfig } from '#lib/secrets'
 import { VaultConfig } from '#lib/vault'
@@ -11,7 +12,7 @@ export const Config = z.object({
   telemetry: TelemetryConfig.default({}),
   vault: z.object({ ...VaultConfig.shape, ...LoginConfig.shape }),
   /** Where operators ask: a socket in a folder that they alone enter, and what they present. Absent: nowhere. */
-  operator: z.object({ socket: z.string(), credentialFile: z.string() }).optional(),
+  operator: OperatorAccess.optional(),
   /** Whom commands of the cluster file run as. Needed where the rotator is root, impossible where it is not. */
   commandUser: z
     .object({ uid: z.coerce.number().int().min(1), gid: z.coerce.number().int().min(1) })

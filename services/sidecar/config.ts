@@ -1,3 +1,4 @@
+import { OperatorAccess } from '#lib/http'
 import { RedisConfig, TelemetryConfig } from '#lib/runtime'
 import { LoginConfig } from '#lib/secrets'
 import { VaultConfig } from '#lib/vault'
@@ -18,7 +19,7 @@ export const Config = z.object({
   /** Holds the key of the marks that stand for values in the audit log. Default: a new one at each start. */
   auditKeyFile: z.string().optional(),
   /** Where operators ask: a socket in a folder that they alone enter, and what they present. Absent: nowhere. */
-  operator: z.object({ socket: z.string(), credentialFile: z.string() }).optional(),
+  operator: OperatorAccess.optional(),
   vault: z.object({
     ...VaultConfig.shape,
     ...LoginConfig.shape,

@@ -1,6 +1,6 @@
+import type { OperatorAccess } from '#lib/http'
 import * as z from 'zod'
 import { OperatorSocket, operatorName } from '../operator-socket.ts'
-import type { OperatorAccess } from '../vault-target.ts'
 
 const Refreshed = z.object({
   readings: z.array(

@@ -1,7 +1,8 @@
 import { dirname, join } from 'node:path'
+import type { OperatorAccess } from '#lib/http'
 import { nodeService } from './node-service.ts'
 import { common } from './service-config.ts'
-import type { OperatorAccess, Running } from './services.ts'
+import type { Running } from './services.ts'
 import type { Stage } from './stage.ts'
 import { STOP_PHASE } from './stop-phases.ts'
 

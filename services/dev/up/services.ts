@@ -1,6 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Cluster } from '#lib/cluster'
+import type { OperatorAccess } from '#lib/http'
 import { workerUser } from '#lib/queue'
 import { privateDirectory } from './directories.ts'
 import type { Ground } from './ground.ts'
@@ -15,12 +16,6 @@ import type { DevVault } from './vault.ts'
 /** A worker may drain for as long as its longest attempt, but no longer than this. */
 const LONGEST_DRAIN_MS = 60_000
 const DRAIN_MARGIN_MS = 5000
-
-/** How a command of the operator reaches the sidecar. */
-export interface OperatorAccess {
-  socket: string
-  credentialFile: string
-}
 
 /** What the services are started with, beside the stage. */
 export interface Running {

@@ -1,5 +1,6 @@
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { OperatorAccess } from '#lib/http'
 import { onDispose } from '#lib/runtime'
 
 /** The line that `up --json` prints when everything is ready. */
@@ -25,9 +26,9 @@ export interface UpState extends Omit<ReadyLine, 'ready'> {
   /** Redis as who may read how far that log went. */
   auditRedis: ReadyLine['redis']
   /** Where the sidecar listens for commands, and what they present. */
-  operator: { socket: string; credentialFile: string }
+  operator: OperatorAccess
   /** The same of the rotator; absent where nothing is rotated. */
-  rotator?: { socket: string; credentialFile: string } | undefined
+  rotator?: OperatorAccess | undefined
 }
 
 /** Writes `<data>/up.json`; removed when the cluster ends. */

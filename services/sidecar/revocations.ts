@@ -43,7 +43,8 @@ export interface RevocationsOptions {
 /**
  * Ends access at an operator's word, whatever the attempts that have it are doing.
  * 1. From the first line on nothing more is given: caches are purged before any attempt is ended.
- * 2. An attempt that held it loses its grant, and its worker is told to abort it; or, kept running, loses its leases.
+ * 2. An attempt that held it loses its grant, and its worker is told to abort it; or, kept running, loses its leases
+ *    where it is no value that is revoked.
  * 3. It never waits for the audit log.
  */
 export class Revocations {
@@ -70,8 +71,9 @@ export class Revocations {
     const concerned = this.#concerned(target)
     this.#purge(target)
     const hit = concerned.map(viewOf)
+    const isValue = this.#isValue(target)
     const ends = concerned.map(async (attempt) => {
-      if (keepRunning) return attempt.leases.end()
+      if (keepRunning) return isValue ? 0 : attempt.leases.end()
       redactions.revoked(attempt)
       return (await attempts.end(attempt.grant.id, 'revoked')) ?? 0
     })
@@ -100,11 +102,15 @@ export class Revocations {
     return attempts.list().filter(({ used }) => used.has(target.secret))
   }
 
+  /** True for a secret that is read, not leased. */
+  #isValue(target: RevocationTarget): boolean {
+    return 'secret' in target && secretKind(this.#options.cluster.secrets[target.secret]!) === 'static'
+  }
+
   #purge(target: RevocationTarget): void {
-    const { reader, cluster } = this.#options
+    const { reader } = this.#options
     if ('agentType' in target) reader.endType(target.agentType)
-    if ('secret' in target && secretKind(cluster.secrets[target.secret]!) === 'static')
-      reader.revoke(target.secret, target.generation)
+    if ('secret' in target && this.#isValue(target)) reader.revoke(target.secret, target.generation)
     if (!('trace' in target)) return
     this.#traces.add(target.trace)
     if (this.#traces.size > TRACES_KEPT) this.#traces.delete(this.#traces.values().next().value!)

@@ -70,7 +70,9 @@ describe('I6 threadbound revoke', () => {
   test('--keep-running: the attempt goes on, and is refused the secret from then on', async () => {
     await create()
     const { id } = await holding(50_000)
-    expect((await run('revoke', '--secret', 'mail-key', '--keep-running', '--json')).code).toBe(0)
+    const revoked = await run('revoke', '--secret', 'mail-key', '--keep-running', '--json')
+    expect(revoked.code).toBe(0)
+    expect(JSON.parse(revoked.stdout).attempts).toMatchObject([{ requestId: id, attempt: 1 }])
     expect(await view(id, '20s')).toMatchObject({ outcome: 'completed', result: 'secret-revoked' })
   })
 

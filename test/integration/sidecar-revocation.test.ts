@@ -96,6 +96,15 @@ describe('I6 what an operator revokes', () => {
     expect((await plain(reader.context)).status).toBe(200)
   })
 
+  test('a value that an attempt used and is kept running without: its leases stay', async () => {
+    const { lessee } = await threeAttempts()
+    expect((await generate(lessee.context)).status).toBe(200)
+    const kept = await revoke({ secret: 'openai-api-key', generation: 1 }, true)
+    expect([kept.revokedLeases, kept.attempts.length]).toEqual([0, 1])
+    expect((await generate(lessee.context)).json.error.type).toBe('secret-revoked')
+    expect((await lessee.context.ask('POST', '/v1/leases', { name: 'orders-db' })).status).toBe(200)
+  })
+
   test('an agent type: all its attempts end, its token too, and no other type notices', async () => {
     const { reader, lessee, idle } = await threeAttempts()
     const accessors = vaultPath('auth', 'token', 'accessors')

@@ -72,7 +72,11 @@ async function revokeSecret(
   await markRevoked(client, token, { names, name, generation }).catch(failed)
   // A generation that no sidecar had read yet, and whoever was given it meanwhile.
   const late = await sidecar.revoke({ secret: name, generation }, { keepRunning })
-  const attempts = [...cut.attempts, ...late.attempts]
+  // One that keeps running is concerned twice.
+  const both = [...cut.attempts, ...late.attempts].map(
+    (hit) => [`${hit.requestId} ${hit.attempt}`, hit] as const,
+  )
+  const attempts = [...new Map(both).values()]
   const revokedLeases = cut.revokedLeases + late.revokedLeases
   const lines = [`generation ${generation} is given to nobody`, nextStep(secret)]
   return { attempts, revokedLeases, warnings, lines }

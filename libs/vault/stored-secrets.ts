@@ -2,6 +2,7 @@ import * as z from 'zod'
 import type { VaultClient } from './client.ts'
 import { isName, type VaultNames } from './names.ts'
 import { vaultPath } from './path.ts'
+import { isMarkedRevoked } from './revoked-mark.ts'
 
 /** What Vault says of a static secret beside its value. */
 export interface StoredSecret {
@@ -12,12 +13,18 @@ export interface StoredSecret {
   writtenAt: number
   /** False when the latest value was deleted or destroyed. */
   isPresent: boolean
+  /** An operator has revoked it: it is there, and nobody is given it. */
+  isRevoked: boolean
   /** Every version whose value Vault still has, deleted ones too. */
   versions: number[]
 }
 
 const Version = z.object({ created_time: z.string(), deletion_time: z.string(), destroyed: z.boolean() })
-const Metadata = z.object({ current_version: z.number(), versions: z.record(z.string(), Version) })
+const Metadata = z.object({
+  current_version: z.number(),
+  versions: z.record(z.string(), Version),
+  custom_metadata: z.record(z.string(), z.string()).nullish(),
+})
 
 /**
  * All static secrets of a cluster and environment, also those that no cluster file names. What others keep beside them
@@ -41,7 +48,7 @@ export async function storedSecret(
 ): Promise<StoredSecret | undefined> {
   const answer = await client.inventory.read(token, names.metadata(name))
   if (!answer) return undefined
-  const { current_version: generation, versions } = Metadata.parse(answer)
+  const { current_version: generation, versions, custom_metadata: notes } = Metadata.parse(answer)
   const latest = versions[String(generation)]
   if (!latest) return undefined
   return {
@@ -49,6 +56,7 @@ export async function storedSecret(
     generation,
     writtenAt: Date.parse(latest.created_time),
     isPresent: latest.deletion_time === '' && !latest.destroyed,
+    isRevoked: isMarkedRevoked({ version: generation, notes: notes ?? {} }),
     versions: Object.entries(versions).flatMap(([number, { destroyed }]) =>
       destroyed ? [] : Number(number),
     ),

@@ -46,7 +46,11 @@ describe('I6 threadbound revoke', () => {
     expect(await view(id, '20s')).toMatchObject({ outcome: 'failed', error: { type: 'secret-revoked' } })
     expect(await cluster.run('holder', { holdMs: 0 })).toMatchObject({ error: { type: 'secret-revoked' } })
     expect((await run('secrets', 'refresh', '--name', 'mail-key')).stdout).toBe('holder: secret-revoked\n')
+    for (const command of ['status', 'get'])
+      expect((await run('secrets', command, '--name', 'mail-key')).stdout).toContain('revoked')
+    expect((await run('secrets', 'list')).stdout).toContain('1, revoked')
     await create()
+    expect((await run('secrets', 'status', '--name', 'mail-key')).stdout).not.toContain('revoked')
     expect(await cluster.run('holder', { holdMs: 0 })).toMatchObject({ result: 'still given' })
   })
 

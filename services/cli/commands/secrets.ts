@@ -1,5 +1,6 @@
 import {
   connectDatabases,
+  isMarkedRevoked,
   isVaultError,
   parseAdminUser,
   putSecret,
@@ -72,8 +73,10 @@ export async function get(options: GetOptions): Promise<void> {
       options.json ? `${jsonText({ name, generation, value })}\n` : `${value}\n`,
     )
   }
+  const isRevoked = isMarkedRevoked(entry)
   const shown = { name, generation, masked: masked(value), characters: value.length }
-  show(options, shown, [facts(Object.entries(shown))])
+  const revoked = ['revoked', 'by an operator: nobody is given it'] as [string, string]
+  show(options, { ...shown, isRevoked }, [facts([...Object.entries(shown), ...(isRevoked ? [revoked] : [])])])
 }
 
 /** Has the sidecar forget what it knows of a secret, and shows what each agent type finds now. */

@@ -16,6 +16,8 @@ export interface SecretStatus {
   /** Of the latest value; null when there never was one, undefined for one that is leased. */
   generation?: number | null
   isPresent?: boolean
+  /** By an operator: until the next generation nobody is given it. */
+  isRevoked?: boolean
   writtenAt?: string
   ageMs?: number
   /** As the cluster file says it. */
@@ -42,6 +44,7 @@ export function statusOf(
       : {
           generation: stored?.generation ?? null,
           isPresent: stored?.isPresent ?? false,
+          isRevoked: stored?.isRevoked ?? false,
           ...(stored && {
             writtenAt: new Date(stored.writtenAt).toISOString(),
             ageMs: Date.now() - stored.writtenAt,
@@ -80,10 +83,11 @@ function rotationLines({ name, rotation, generation }: SecretStatus) {
 }
 
 /** Generation in a table or a line. */
-export function generationText({ generation, isPresent }: SecretStatus): string {
+export function generationText({ generation, isPresent, isRevoked }: SecretStatus): string {
   if (generation === undefined) return '-'
   if (generation === null) return 'no value'
-  return isPresent ? String(generation) : `${generation}, deleted`
+  if (!isPresent) return `${generation}, deleted`
+  return isRevoked ? `${generation}, revoked` : String(generation)
 }
 
 /** What the sidecar keeps, in a line. */

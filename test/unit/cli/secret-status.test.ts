@@ -10,8 +10,8 @@ test('a login of roles that take turns has a generation and an age, a database t
   leased: { provider: postgres, ${connect}, grant: ["SELECT ON t"] }
   adm: { provider: postgres-admin }
 `)
-  const stored = { generation: 3, isPresent: true, writtenAt: Date.now() }
+  const stored = { generation: 3, isPresent: true, isRevoked: false, writtenAt: Date.now() }
   const statusFor = (name: string) => statusOf({ cluster } as never, cluster.secrets[name]!, stored as never)
-  expect(statusFor('roles')).toMatchObject({ generation: 3, isPresent: true })
+  expect(statusFor('roles')).toMatchObject({ generation: 3, isPresent: true, isRevoked: false })
   expect(statusFor('leased')).not.toHaveProperty('generation')
 })

@@ -55,11 +55,12 @@ export {
 } from './names.ts'
 export { type PausableQueue, Pause, pauseQueue, readPause, resumeQueue } from './pause.ts'
 export {
-  parseRevocation,
   publishRevocation,
+  readRevocations,
   revocationChannel,
   RevocationNotice,
   RevocationTarget,
+  type ToldRevocations,
 } from './revocations.ts'
 export { parsePromotion, Promotion, promotionChannel, publishPromotion } from './promotions.ts'
 export {

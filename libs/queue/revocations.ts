@@ -13,7 +13,7 @@ export const RevocationTarget = z.union([
 ])
 export type RevocationTarget = z.infer<typeof RevocationTarget>
 
-/** What a sidecar tells the others of an operator's word. It may be lost: a secret's is noted in Vault, too. */
+/** What a sidecar tells the others of an operator's word. */
 export const RevocationNotice = z.strictObject({
   target: RevocationTarget,
   operator: Name,
@@ -23,19 +23,42 @@ export const RevocationNotice = z.strictObject({
 })
 export type RevocationNotice = z.infer<typeof RevocationNotice>
 
-/** The channel between the sidecars of a cluster and environment. */
-export const revocationChannel = (scope: QueueScope): string =>
-  serviceKeys(scope, 'sidecar').key('tb:revoked')
+/** Revocations kept for sidecars that start later or were cut off; about as many, since Redis trims whole nodes of a stream. */
+const KEPT = 10_000
 
-/** Tells all sidecars. */
+/** The channel between the sidecars of a cluster and environment: a message says that there is something to read. */
+export const revocationChannel = (scope: QueueScope): string => keyOf(scope)
+
+/** Puts a revocation where every sidecar finds it, and has those that listen look now. */
 export async function publishRevocation(
   redis: Redis,
   scope: QueueScope,
   notice: RevocationNotice,
 ): Promise<void> {
-  await redis.publish(revocationChannel(scope), JSON.stringify(RevocationNotice.parse(notice)))
+  const text = JSON.stringify(RevocationNotice.parse(notice))
+  await redis.xadd(keyOf(scope), 'MAXLEN', '~', KEPT, '*', 'notice', text)
+  await redis.publish(revocationChannel(scope), '')
 }
 
-/** What a message on the channel says; undefined when it is none of ours. */
-export const parseRevocation = (text: string): RevocationNotice | undefined =>
-  parseMessage(RevocationNotice, text)
+/** The revocations after a place in the stream, the oldest first; what is none of ours is left out. */
+export async function readRevocations(
+  redis: Redis,
+  scope: QueueScope,
+  after?: string,
+): Promise<ToldRevocations> {
+  const entries = await redis.xrevrange(keyOf(scope), '+', after === undefined ? '-' : `(${after}`)
+  const notices = entries
+    .toReversed()
+    .flatMap(([, [, text]]) => parseMessage(RevocationNotice, text ?? '') ?? [])
+  return { notices, last: entries[0]?.[0] ?? after }
+}
+
+/** What was read. */
+export interface ToldRevocations {
+  notices: RevocationNotice[]
+  /** The place of the last one, for the next read; undefined while there is none. */
+  last: string | undefined
+}
+
+/** A stream, since its user may write no other kind. */
+const keyOf = (scope: QueueScope) => serviceKeys(scope, 'sidecar').key('tb:revoked')

@@ -1,6 +1,6 @@
 import { AuditLog } from '#lib/audit'
 import { cacheOf, loadCluster } from '#lib/cluster'
-import { openAlerts, openRedis, readPublicKey, serviceKeys } from '#lib/queue'
+import { openAlerts, openRedis, readPublicKey, readRevocations, serviceKeys } from '#lib/queue'
 import { announceReady, createLog, loadConfig, onDispose, quietExperiments, untilSignal } from '#lib/runtime'
 import { SecretReader } from '#lib/secrets'
 import { openTelemetry } from '#lib/telemetry'
@@ -34,6 +34,7 @@ const keys = serviceKeys(scope, 'sidecar')
 const raise = openAlerts(redis, keys, log)
 await using audit = await AuditLog.open({ file: config.auditFile, log, failing: tellUnwritable(raise) })
 await using _anchor = await anchorAudit({ audit, redis, keys, identity, raise, log })
+const told = await readRevocations(redis, scope)
 await using sidecar = await Sidecar.open({
   cluster,
   socketDir: config.socketDir,
@@ -47,9 +48,10 @@ await using sidecar = await Sidecar.open({
   audit,
   auditKey: auditKeyOf(config.auditKeyFile),
   raise,
+  revokedTraces: told.notices.flatMap(({ target }) => ('trace' in target ? target.trace : [])),
   log,
 })
-const listening = { redis, channel, scope, log }
+const listening = { redis, channel, scope, after: told.last, log }
 await using revocations = await SharedRevocations.open({ ...listening, revocations: sidecar.revocations })
 await using _operator = await openOperatorSocket(config.operator, {
   cluster,

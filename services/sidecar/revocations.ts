@@ -37,6 +37,8 @@ export interface RevocationsOptions {
   reader: SecretReader
   redactions: Pick<Redactions, 'revoked'>
   audit: Pick<AuditLog, 'note'>
+  /** Those that were revoked before the start. */
+  revokedTraces: readonly string[]
   log: Log
 }
 
@@ -49,10 +51,11 @@ export interface RevocationsOptions {
  */
 export class Revocations {
   readonly #options: RevocationsOptions
-  readonly #traces = new Set<string>()
+  readonly #traces: Set<string>
 
   constructor(options: RevocationsOptions) {
     this.#options = options
+    this.#traces = new Set(options.revokedTraces)
   }
 
   /** The running attempts that a revocation would concern. @throws NotFoundError */

@@ -36,6 +36,8 @@ export interface SidecarOptions {
   audit: AuditLog
   auditKey: KeyObject
   raise: RaiseAlert
+  /** Nothing is granted in these. Default: none. */
+  revokedTraces?: readonly string[]
   log: Log
   /** For deadlines and trust. Default: one that nobody can set. */
   clock?: Clock
@@ -86,7 +88,8 @@ function wire(
   const locks = { ...all, attempts, isLockHeld: isHeld }
   stack.use(watchLocks(locks))
   const access = new Access({ ...all, redactions })
-  const revocations = new Revocations({ ...all, attempts, redactions })
+  const { revokedTraces = [] } = options
+  const revocations = new Revocations({ ...all, revokedTraces, attempts, redactions })
   const claims = new Claims({ ...locks, revocations, wallClock: systemClock })
   const serving = { access, upstream, clock: all.clock }
   const gate = new Gate({

@@ -20,6 +20,11 @@ const create = () =>
 const view = async (id: string, wait = '0s'): Promise<any> =>
   (await cluster.call(`/v1/requests/${id}?wait=${wait}`)).json()
 
+const pidsOf = (service: string) =>
+  processesBelow(cluster.child.pid!).flatMap(({ pid, command }) =>
+    command.at(-1)!.endsWith(`services/${service}/main.ts`) ? pid : [],
+  )
+
 /** A request whose attempt holds the secret by now. */
 async function holding(holdMs: number): Promise<{ id: string; traceId: string }> {
   const body = JSON.stringify({ agent: 'holder', input: { holdMs } })
@@ -57,15 +62,13 @@ describe('I6 threadbound revoke', () => {
   test('does not wait for Vault, whose note comes when it can, at 5 times the second', async () => {
     await create()
     const { id } = await holding(50_000)
-    const vault = processesBelow(cluster.child.pid!).find(({ command }) =>
-      command.at(-1)!.endsWith('services/dev/vault/main.ts'),
-    )!
-    process.kill(vault.pid, 'SIGSTOP')
+    const [vault] = pidsOf('dev/vault')
+    process.kill(vault!, 'SIGSTOP')
     const revoking = run('revoke', '--secret', 'mail-key')
     try {
       await expect.poll(async () => (await view(id)).attempts, { timeout: 5000 }).toBeGreaterThan(0)
     } finally {
-      process.kill(vault.pid, 'SIGCONT')
+      process.kill(vault!, 'SIGCONT')
     }
     expect((await revoking).stdout).toContain(id)
     expect(await view(id, '20s')).toMatchObject({ outcome: 'failed', error: { type: 'secret-revoked' } })
@@ -91,6 +94,17 @@ describe('I6 threadbound revoke', () => {
       warnings: [],
     })
     expect(await view(id, '20s')).toMatchObject({ outcome: 'cancelled' })
+  })
+
+  test('a trace, kept running: an attempt after it is granted nothing, by a sidecar that started since, too', async () => {
+    await create()
+    const { id, traceId } = await holding(50_000)
+    expect((await run('revoke', '--trace', traceId, '--keep-running', '--yes')).code).toBe(0)
+    expect((await view(id)).outcome).toBeUndefined()
+    for (const pid of ['sidecar', 'worker'].flatMap(pidsOf)) process.kill(pid, 'SIGKILL')
+    await expect
+      .poll(() => view(id, '10s'), { timeout: 90_000 })
+      .toMatchObject({ outcome: 'failed', error: { type: 'trace-revoked' } })
   })
 
   test('an agent type: its attempts are cut, and begin anew with a new token', async () => {

@@ -1,8 +1,6 @@
-import { openRedis, publishPromotion, revocationChannel } from '#lib/queue'
-import { silentLog } from '#lib/runtime'
+import { publishPromotion } from '#lib/queue'
 import { markRevoked, vaultPath } from '#lib/vault'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { SharedRevocations } from '../../services/sidecar/shared-revocations.ts'
 import { openSidecarWorld, type SidecarWorld } from '../support/sidecar-world.ts'
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c'
@@ -132,40 +130,6 @@ describe('I6 what an operator revokes', () => {
     await Promise.all([reader, lessee, idle].map(({ context }) => context.closed()))
     await expect(world.granted('writer')).rejects.toThrow(/trace-revoked/)
     expect((await plain(other.context)).status).toBe(200)
-  })
-
-  test('it is carried out by the sidecars of other hosts, too, and once by each', async () => {
-    const { reader } = await threeAttempts()
-    const elsewhere: unknown[] = []
-    const other = {
-      preview: () => [],
-      revoke: async (revocation: object) => {
-        elsewhere.push(revocation)
-        return { attempts: [], revokedLeases: 0 }
-      },
-    }
-    const { redis, scope, channel } = world
-    const log = silentLog
-    const mine = world.sidecar.revocations
-    await using here = await SharedRevocations.open({ revocations: mine, redis, channel, scope, log })
-    const second = await openRedis(world.redisConfig, 'reader')
-    await using there = await SharedRevocations.open({
-      revocations: other,
-      redis,
-      channel: second,
-      scope,
-      log,
-    })
-    await here.revoke({ target: { secret: 'plain', generation: 1 }, operator: 'eve', keepRunning: true })
-    await expect
-      .poll(() => elsewhere)
-      .toMatchObject([{ target: { secret: 'plain', generation: 1 }, operator: 'eve', keepRunning: true }])
-    expect((await plain(reader.context)).status).toBe(403)
-    await redis.publish(revocationChannel(scope), '{"target":{}}')
-    await there.revoke({ target: { agentType: 'writer' }, operator: 'eve', keepRunning: false })
-    await reader.context.closed()
-    expect(elsewhere).toHaveLength(2)
-    second.disconnect()
   })
 
   test('the worker of an attempt that ends is told which, and of one that is kept it is not', async () => {

@@ -25,6 +25,8 @@ interface Done extends Revoked {
   warnings: string[]
 }
 
+const UNTOLD = 'the other sidecars of the cluster do not know yet: they are told when Redis answers'
+
 /** Ends what is held of a secret, by an agent type or in a trace; exits 1 when a part of it could not be done. */
 export async function revoke(options: RevokeOptions): Promise<void> {
   const { secret, agent, trace } = options
@@ -43,6 +45,7 @@ export async function revoke(options: RevokeOptions): Promise<void> {
       : agent !== undefined
         ? await revokeAgent(sidecar, { agent, keepRunning })
         : await revokeTrace(sidecar, { ...options, trace: trace!, keepRunning })
+  if (!done.isTold) done.warnings.push(UNTOLD)
   const { lines, ...record } = done
   for (const warning of done.warnings) process.stderr.write(`warning: ${warning}\n`)
   show(options, record, [...hitLines(done), ...lines])
@@ -78,8 +81,9 @@ async function revokeSecret(
   )
   const attempts = [...new Map(both).values()]
   const revokedLeases = cut.revokedLeases + late.revokedLeases
+  const isTold = cut.isTold && late.isTold
   const lines = [`generation ${generation} is given to nobody`, nextStep(secret)]
-  return { attempts, revokedLeases, warnings, lines }
+  return { attempts, revokedLeases, isTold, warnings, lines }
 }
 
 const nextStep = ({ name, rotate }: Secret) =>
@@ -126,7 +130,7 @@ async function isConfirmed(question: string): Promise<boolean> {
   return /^y(es)?$/i.test(await prompt.question(`${question} [y/N] `))
 }
 
-function hitLines({ attempts, revokedLeases }: Revoked): string[] {
+function hitLines({ attempts, revokedLeases }: Pick<Revoked, 'attempts' | 'revokedLeases'>): string[] {
   if (attempts.length === 0) return ['no running attempt holds it']
   const rows = attempts.map(({ agentType, requestId, attempt, secrets }: Hit) => [
     requestId,

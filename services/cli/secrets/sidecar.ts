@@ -30,6 +30,8 @@ const Revoked = z.object({
     }),
   ),
   revokedLeases: z.number(),
+  /** Whether the other sidecars of the cluster know. */
+  isTold: z.boolean().default(true),
 })
 
 /** What each agent type reads of a secret now. */

@@ -2,6 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writ
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ThreadboundClient } from '#lib/client'
+import { vaultNames } from '#lib/vault'
 import { startCluster } from '../../support/cluster.ts'
 
 const ROOT = join(import.meta.dirname, '../../..')
@@ -11,8 +12,8 @@ const SLOTS = 8
 /** A cluster whose agents use secrets, and its Vault, whose requests are counted. */
 export interface SecretsCluster extends AsyncDisposable {
   client: ThreadboundClient
-  /** Requests that Vault has had since its record began. */
-  vaultCalls: () => number
+  /** Requests that Vault has had since its record began; `timed`: those among them that come with time, not with attempts. */
+  vaultCalls: () => { all: number; timed: number }
 }
 
 /** Starts it; `service` is what the broker may call. */
@@ -39,7 +40,11 @@ export async function openSecretsCluster(service: string): Promise<SecretsCluste
   await vault('sys/audit/bench', { type: 'file', options: { file_path: 'stdout' } })
   const client = new ThreadboundClient({ url: up.ready.producer, apiKey: up.apiKey })
   const log = join(data, 'logs/vault.log')
-  const vaultCalls = () => readFileSync(log, 'utf8').split('"type":"request"').length - 1
+  const head = vaultNames({ cluster: 'bench', environment: 'dev' }).auditHead('sidecar')
+  const vaultCalls = () => {
+    const requests = readFileSync(log, 'utf8').split('"type":"request"').slice(1)
+    return { all: requests.length, timed: requests.filter((request) => request.includes(head)).length }
+  }
   const whole = stack.move()
   return { client, vaultCalls, [Symbol.asyncDispose]: () => whole.disposeAsync() }
 }

@@ -56,9 +56,8 @@ export async function runSecrets(quick: boolean, say: (line: string) => void): P
     quick,
     probes,
     direct,
-    perThousand: (reads * 1000) / plan.reads,
-    // More than without the lease: what Vault is told in the background comes with both.
-    perLease: leases / plan.leases - reads / plan.reads,
+    perThousand: (reads.all * 1000) / plan.reads,
+    perLease: (leases.all - leases.timed) / plan.leases - (reads.all - reads.timed) / plan.reads,
   })
 }
 
@@ -111,18 +110,20 @@ async function vaultCallsOf(
   { client, vaultCalls }: SecretsCluster,
   count: number,
   lease: boolean,
-): Promise<number> {
+): Promise<ReturnType<SecretsCluster['vaultCalls']>> {
   const before = vaultCalls()
   let left = count
   const lane = async () => {
     while (left-- > 0) await client.run('reader', { lease }, { timeoutMs: 60_000 })
   }
   await Promise.all(Array.from({ length: AT_ONCE }, lane))
-  for (let last = -1; last !== vaultCalls();) {
-    last = vaultCalls()
+  const own = () => vaultCalls().all - vaultCalls().timed
+  for (let last = -1; last !== own();) {
+    last = own()
     await delay(500)
   }
-  return vaultCalls() - before
+  const { all, timed } = vaultCalls()
+  return { all: all - before.all, timed: timed - before.timed }
 }
 
 /** The same calls without a broker, one after the other, over one connection. */

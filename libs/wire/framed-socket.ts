@@ -5,7 +5,10 @@ import { encodeFrame, FrameDecoder } from './frame.ts'
 export interface FramedHandlers {
   /** `bytes`: what it took on the wire. */
   message(message: unknown, bytes: number): void
-  /** Once, when the connection is over. `error`: a broken frame or what a handler threw, if that ended it. */
+  /**
+   * Once, when the connection is over. `error`: a broken frame or what a handler threw, if that ended it: then it is called at
+   * once, before any word of what the other side does about it.
+   */
   close(error: Error | undefined): void
 }
 
@@ -15,6 +18,7 @@ export class FramedSocket {
   readonly #decoder: FrameDecoder
   #handlers: FramedHandlers
   #error: Error | undefined
+  #isOver = false
 
   constructor(socket: Socket, limitBytes: number, handlers: FramedHandlers) {
     this.#socket = socket
@@ -22,7 +26,7 @@ export class FramedSocket {
     this.#handlers = handlers
     socket.on('error', () => {})
     socket.on('data', (chunk: Buffer) => this.push(chunk))
-    socket.once('close', () => this.#handlers.close(this.#error))
+    socket.once('close', () => this.#over())
   }
 
   /** All that came so far, frames and their heads. */
@@ -59,5 +63,12 @@ export class FramedSocket {
   destroy(error?: Error): void {
     this.#error ??= error
     this.#socket.destroy()
+    if (this.#error) this.#over()
+  }
+
+  #over(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#handlers.close(this.#error)
   }
 }

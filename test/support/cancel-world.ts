@@ -59,7 +59,7 @@ export class CancelWorld implements AsyncDisposable {
     await this.workers.gates.arrived(gate)
     await using queue = this.workers.queue('held')
     const progress = async () => (await queue.queue.getJob(id))!.progress
-    if (how === 'obeys' || how === 'ignores') await expect.poll(progress, { timeout: 10_000 }).toBe('held')
+    if (how === 'obeys' || how === 'ignores') await expect.poll(progress).toBe('held')
     return { id, gate }
   }
 

@@ -50,7 +50,7 @@ export function isAlive(pid: number): boolean {
 }
 
 /** Resolves when the condition holds; rejects with its text after `patienceMs`. */
-export async function until(what: string, holds: () => boolean, patienceMs = 10_000): Promise<void> {
+export async function until(what: string, holds: () => boolean, patienceMs = 50_000): Promise<void> {
   const end = performance.now() + patienceMs
   while (!holds()) {
     if (performance.now() > end) throw new Error(`not within ${patienceMs / 1000} s: ${what}`)

@@ -198,7 +198,7 @@ export class WorkerWorld implements AsyncDisposable {
   }
 
   /** The request once it has ended. */
-  async ended(id: string, timeout = 12_000): Promise<RequestView> {
+  async ended(id: string, timeout = 50_000): Promise<RequestView> {
     await expect.poll(async () => (await this.view(id)).state, { timeout, interval: 20 }).toBe('ended')
     return await this.view(id)
   }

@@ -77,10 +77,11 @@ describe.each(levels)('I2 bounded, at level %s', (level) => {
   test('an attempt that never returns or never yields ends at its timeout', async () => {
     await using world = await openWorld({ level, source: HOSTILE, spares: 2, limits: { timeoutMs: 300 } })
     for (const what of ['never', 'busy', 'obey']) {
-      const begin = Date.now()
-      const { outcome, receipt } = await world.run({ do: what })
+      let begin = Date.now()
+      const { outcome, receipt } = await world.run({ do: what }, { started: () => (begin = Date.now()) })
       expect([what, outcome, receipt.endedBy]).toEqual([what, 'timed-out', 'timeout'])
-      expect(Date.now() - begin).toBeLessThan(2500)
+      // Within the timeout and a second, five times over for a busy machine.
+      expect(Date.now() - begin).toBeLessThan(5 * 1300)
     }
   })
 
@@ -169,7 +170,7 @@ describe.each(levels)('I2 bounded, at level %s', (level) => {
   })
 
   test('garbage on the channel ends that attempt alone', async () => {
-    await using world = await openWorld({ level, source: HOSTILE, spares: 3, limits: { timeoutMs: 1000 } })
+    await using world = await openWorld({ level, source: HOSTILE, spares: 3, limits: { timeoutMs: 5000 } })
     for (const [name, frame] of Object.entries(frames)) {
       const [bad, good] = await Promise.all([
         world.run({ do: 'frame', frame: frame.bytes.toString('base64') }),

@@ -58,7 +58,7 @@ describe.each(levels)('I1 fresh, at level %s', (level) => {
     expect(receipt).toMatchObject({ level, reuse: 0, endedBy: 'released', leftOver: { processes } })
     expect(receipt.limits).toMatchObject({
       memoryBytes: { value: 50e6 },
-      timeMs: { value: 10_000, by: 'launcher' },
+      timeMs: { value: 60_000, by: 'launcher' },
     })
     expect(receipt.overshootBytes).toBe(0)
     expect(receipt.peakBytes).toBeGreaterThan(15e6)

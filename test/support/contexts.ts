@@ -26,12 +26,13 @@ export const levels: Level[] = (await probeLevels()).filter((one) => one.availab
 export const walled = levels.filter((level) => level !== 'thread')
 
 export const TRACEPARENT = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
+/** The times are for what must not end by them: a context weighs so little that a busy machine leaves it seconds. */
 const LIMITS: ContextLimits = {
   memoryBytes: 50e6,
-  timeoutMs: 10_000,
+  timeoutMs: 60_000,
   graceMs: 500,
   outputBytes: 100_000,
-  loadTimeoutMs: 10_000,
+  loadTimeoutMs: 60_000,
 }
 
 /** A folder of its own with an agent file in it. */

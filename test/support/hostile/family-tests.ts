@@ -10,7 +10,7 @@ import { type OpenTargets, openTargets } from './targets.ts'
 export const WAITING = 'whatever only its timeout ends'
 const SHORT_MS = 5000
 /** Never reached but on a machine that is busy beyond reason. */
-const LONG_MS = 20_000
+const LONG_MS = 60_000
 /** What worker and launcher may hold more after a family than before: less than the memory of one attempt. */
 const GROWTH_BYTES = 40 * 2 ** 20
 const PATIENCE = 180_000

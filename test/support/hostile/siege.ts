@@ -17,6 +17,8 @@ import { type Facts, type Hostile, NEIGHBOUR, type Targets } from './hostile.ts'
 
 const NEIGHBOURS = 8
 const SPARES = 4
+/** How long a neighbour stays at most. */
+const HOLD_MS = 2000
 /** Hostile attempts at once: with all that spin at once, what is left for a neighbour is too little to be judged. */
 const AT_ONCE = 6
 /** I2 names a second after the timeout; a busy machine is given five. */
@@ -56,7 +58,7 @@ export async function besiege(options: SiegeOptions): Promise<Siege> {
   await calm(world)
   const before = measure(world)
   // Each is over well before the timeout that it shares with the hostile ones; then comes the next.
-  const neighbours = new Neighbours(world, timeoutMs / 10)
+  const neighbours = new Neighbours(world, Math.min(timeoutMs / 10, HOLD_MS))
   await neighbours.begun()
   const own = level === 'namespace' ? ['/tmp', '/dev/shm', '.'] : []
   const pids = [process.pid, world.launcher.pid, ...descendants(world.launcher.pid)]

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { agentOf, CHANNEL, levels, openWorld } from '../support/contexts.ts'
 import { aliveAfter, isAlive } from '../support/residue.ts'
 import { frames } from '../support/hostile-frames.ts'
+import { until } from '../support/tiny-service.ts'
 
 const HOSTILE = agentOf(`
   const never = new Promise(() => {})
@@ -28,7 +29,7 @@ const HOSTILE = agentOf(`
       if (input.emit) ctx.emit('x'.repeat(input.emit))
       for (let i = 0; i < input.spans; i++) await ctx.span('x'.repeat(100), () => 1)
       // The console comes by another way: the result must not overtake it.
-      await new Promise((done) => setTimeout(done, 100))
+      if (input.console) await ctx.call('printed', input.console)
       return 'x'.repeat(input.result)
     }
     case 'type': throw Object.assign(new Error('no'), { type: input.type })
@@ -140,7 +141,12 @@ describe.each(levels)('I2 bounded, at level %s', (level) => {
     await using world = await openWorld({ level, source: HOSTILE, spares: 2 })
     for (const [what, sizes] of Object.entries(MIXED)) {
       const all = { console: 0, log: 0, progress: 0, emit: 0, spans: 0, result: 0, ...sizes }
-      const end = await world.run({ do: 'mixed', ...all })
+      let [printed, isOver] = [0, false]
+      const output = (_: string, text: string) => void (printed += text.length)
+      const call = (_: string, bytes: unknown) =>
+        until('it is printed', () => isOver || printed >= (bytes as number))
+      const end = await world.run({ do: 'mixed', ...all }, { output, call })
+      isOver = true
       expect([what, end.outcome, end.error?.type], JSON.stringify(end)).toEqual([
         what,
         ...(what === 'fits' ? ['completed', undefined] : ['failed', 'output-limit']),

@@ -53,8 +53,17 @@ const launcherFolders = () => {
 }
 
 function groupsBelow(folder: string, depth = 5): string[] {
-  if (depth === 0 || !statSync(folder, { throwIfNoEntry: false })) return []
-  return readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .flatMap((entry) => [`${folder}/${entry.name}`, ...groupsBelow(`${folder}/${entry.name}`, depth - 1)])
+  if (depth === 0) return []
+  return foldersIn(folder).flatMap((path) => [path, ...groupsBelow(path, depth - 1)])
+}
+
+/** None of one that is being removed as we look: others start and end contexts, too. */
+function foldersIn(folder: string): string[] {
+  try {
+    const entries = readdirSync(folder, { withFileTypes: true })
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => `${folder}/${name}`)
+  } catch (error) {
+    if (['ENOENT', 'ENODEV'].includes((error as NodeJS.ErrnoException).code!)) return []
+    throw error
+  }
 }

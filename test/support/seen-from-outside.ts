@@ -2,10 +2,18 @@ import { readdirSync, readFileSync } from 'node:fs'
 
 /** What the host sees of a running context: its processes, first to last. */
 export function processesBelow(pid: number): number[] {
-  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
-  )
-  return [pid, ...children.flatMap(processesBelow)]
+  return [pid, ...childrenOf(pid).flatMap(processesBelow)]
+}
+
+/** None of a process that has just ended. */
+function childrenOf(pid: number): number[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+      readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+    )
+  } catch {
+    return []
+  }
 }
 
 /** A limit in /proc/<pid>/limits as its two words, soft and hard. */

@@ -76,7 +76,7 @@ describe.each(levels)('spares, at level %s', { timeout: 120_000 }, (level) => {
     const loads = { loaded: () => void at.push(performance.now()), failed: () => {} }
     const source = agentOf('return 1', 'setTimeout(() => process.exit(0), 1)')
     await using _world = await openWorld({ level, source, loads })
-    await expect.poll(() => at.length, PATIENT).toBe(5)
+    await expect.poll(() => at.length, PATIENT).toBeGreaterThanOrEqual(5)
     // 100 + 200 + 400 + 800 ms of rest
     expect(at[4]! - at[0]!).toBeGreaterThan(1_450)
   })

@@ -36,7 +36,7 @@ describe('DELETE of a request that waits', () => {
     await using queue = workers.queue('held')
     await queue.queue.pause()
     workers.gates.pass(gate)
-    await expect.poll(async () => (await producer.get(id)).body.state, { timeout: 10_000 }).toBe('waiting')
+    await expect.poll(async () => (await producer.get(id)).body.state).toBe('waiting')
     expect((await producer.cancel(id)).body).toMatchObject({
       ...CANCELLED,
       attemptRecords: [{ outcome: 'failed', error: { type: 'TypeError' } }],
@@ -89,7 +89,10 @@ describe('I2: DELETE of a request that runs cuts its attempt', () => {
 
   test('twice is once; of one that has ended it changes nothing', async () => {
     const { id } = await world.running('spins')
+    // It hears of neither before both are answered.
+    worker.kill('SIGSTOP')
     const [first, second] = [await producer.cancel(id), await producer.cancel(id)]
+    worker.kill('SIGCONT')
     expect(second).toEqual(first)
     const { body } = await producer.get(id, '30s')
     expect(await producer.cancel(id)).toEqual({ status: 200, body })
@@ -161,14 +164,16 @@ describe('I10: the trace tells of a cancel', () => {
     await workers.gates.arrived(gate)
     await traced.cancel(id)
     expect((await traced.get(id, '30s')).body).toMatchObject(CANCELLED)
-    const spans = seen.spans()
-    const processed = spans.find(({ name }) => name === 'process held')!
+    const spanOf = (name: string) => seen.spans().find((span) => span.name === name)
+    // It ends after the end that it tells of, which is what we have waited for.
+    await expect.poll(() => spanOf('process held')).toBeDefined()
+    const processed = spanOf('process held')!
     expect(processed.spanContext().traceId).toBe(traceId)
     expect(processed.attributes).toMatchObject({
       [attribute.outcome]: 'cancelled',
       [attribute.errorType]: 'cancelled',
     })
-    const deleted = spans.find(({ name }) => name === 'DELETE /v1/requests/:id')!
+    const deleted = spanOf('DELETE /v1/requests/:id')!
     expect(deleted.spanContext().traceId).not.toBe(traceId)
     expect(deleted.links.map(({ context }) => context.traceId)).toEqual([traceId])
     expect(deleted.attributes).toMatchObject({ [attribute.requestId]: id, [attribute.httpStatus]: 202 })

@@ -56,13 +56,13 @@ describe('I9: a cancel that was answered is not lost', () => {
   test('when it meets the end of an attempt that is to be made again', async () => {
     await world.spawnWorker('brief')
     const gate = world.newGate()
+    workers.gates.pass(gate)
     const id = await workers.add('brief', { gate, how: 'ignores' })
     await workers.gates.arrived(gate)
     await using queue = workers.queue('brief')
     await queue.queue.pause()
-    workers.gates.pass(gate)
     const progress = async () => (await queue.queue.getJob(id))!.progress
-    await expect.poll(progress, { timeout: 10_000, interval: 5 }).toBe('aborted')
+    await expect.poll(progress, { interval: 5 }).toBe('aborted')
     await producer.cancel(id)
     expect((await producer.get(id, '20s')).body).toMatchObject({
       ...CANCELLED,

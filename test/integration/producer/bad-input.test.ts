@@ -161,7 +161,8 @@ describe('what a worker publishes cannot hold the producer up', () => {
     const answer = await producer.post({ agent: 'not-started', input: `${'a'.repeat(50)}!` })
     expect(answer).toMatchObject({ status: 400, body: { type: 'invalid-input', field: 'input' } })
     expect(answer.body.detail).toMatch(/took longer than/)
-    expect(performance.now() - started).toBeLessThan(2000)
+    // A second to compile it and a quarter to check, five times over for a busy machine: unbounded it takes for ever.
+    expect(performance.now() - started).toBeLessThan(5 * 1250)
     expect((await producer.post({ agent: 'not-started', input: 'aaa' })).status).toBe(202)
   })
 
@@ -170,7 +171,7 @@ describe('what a worker publishes cannot hold the producer up', () => {
     const schema = { type: 'nonsense' }
     await publishManifest(producer.redis, ref, testManifest('coordinator', { input: schema }))
     await expect
-      .poll(() => producer.post({ agent: 'coordinator', input: 1 }), { timeout: 3000 })
+      .poll(() => producer.post({ agent: 'coordinator', input: 1 }))
       .toMatchObject({
         status: 503,
         body: { type: 'not-ready', detail: expect.stringMatching(/schema that cannot be used/) },

@@ -30,7 +30,7 @@ test('W1: an end right after the watch counts as open wakes, though its first re
   const woken = Promise.withResolvers<string>()
   watch.register(body.id, () => woken.resolve('woken'))
   await job.moveToCompleted({ result: 1 }, 'token', false)
-  const late = setTimeout(() => woken.resolve('missed'), 3000)
+  const late = setTimeout(() => woken.resolve('missed'), 20_000)
   expect(await woken.promise).toBe('woken')
   clearTimeout(late)
   await worker.close(true)

@@ -26,7 +26,8 @@ function start(env: Record<string, string>, args: string[] = []) {
   let output = ''
   child.stdout!.on('data', (chunk) => (output += chunk))
   child.stderr!.on('data', (chunk) => (output += chunk))
-  return { child, ended: once(child, 'exit'), output: () => output }
+  // Not at its exit: what it wrote may come after that.
+  return { child, ended: once(child, 'close'), output: () => output }
 }
 
 test('it announces its address, warns loudly, takes the root token of the file, and drains on SIGTERM', async () => {

@@ -55,9 +55,10 @@ test('the process announces its address when it listens, serves, and ends with 0
   const answer = await fetch(`${url}/v1/requests`, { method: 'POST', body, headers })
   expect(answer.status).toBe(202)
   expect(await answer.json()).toMatchObject({ traceId: expect.stringMatching(/^[0-9a-f]{32}$/) })
-  const exited = once(child, 'exit')
+  // Not at its exit: what it wrote may come after that.
+  const closed = once(child, 'close')
   child.kill('SIGTERM')
-  expect(await exited).toEqual([0, null])
+  expect(await closed).toEqual([0, null])
   expect(output()).toContain('"msg":"request accepted"')
   expect(output()).toContain('"trace_id"')
   expect(output()).not.toMatch(/canary-q|tbk_shop|queue-test-password/)

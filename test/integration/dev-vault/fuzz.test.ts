@@ -44,54 +44,50 @@ const VALUES: unknown[] = [...TEXTS, ...ODD, ...NESTED]
 const SAID_BY_VAULT_TOO =
   /role_id already in use|failed to find entry for connection|is not an allowed role|unable to finish rotating/
 
-test(
-  'no method, path, token or body makes an internal error or ends the process',
-  { timeout: 60_000 },
-  async () => {
-    await using vault = await DevVault.open({ clock: systemClock, rootToken, log: silentLog })
-    const { random, pick } = seededRandom(7)
-    const call = (method: string, path: string, body?: string, headers: Record<string, string> = {}) =>
-      fetch(`${vault.address}/v1/${path}`, {
-        method,
-        redirect: 'manual',
-        headers: { 'x-vault-token': random() < 0.9 ? rootToken : 'hvs.nobody', ...headers },
-        ...(body !== undefined && { body }),
-      })
-    for (const [path, type] of [
-      ['sys/mounts/kv', 'kv-v2'],
-      ['sys/mounts/database', 'database'],
-      ['sys/auth/approle', 'approle'],
-    ] as const)
-      await call('POST', path, JSON.stringify({ type }), { 'x-vault-token': rootToken })
-    const counts = new Map<number, number>()
-    for (let round = 0; round < 5000; round++) {
-      const method = pick(['GET', 'POST', 'PUT', 'DELETE', 'LIST', 'PATCH', 'HEAD', 'OPTIONS'])
-      const path =
-        random() < 0.7
-          ? pick(ROUTES).replaceAll('*', () => pick(random() < 0.5 ? ['a', 'b'] : SEGMENTS))
-          : Array.from({ length: 1 + Math.floor(random() * 5) }, () => pick(SEGMENTS)).join('/')
-      const fields = Object.fromEntries(
-        Array.from({ length: Math.floor(random() * 4) }, () => [pick(KEYS), pick(VALUES)]),
-      )
-      const mayHaveBody = ['POST', 'PUT', 'PATCH'].includes(method)
-      const body = random() < 0.05 ? pick(['[', '"a"', '[1]', 'null', '\u0000']) : JSON.stringify(fields)
-      const headers: Record<string, string> = {
-        ...(method === 'PATCH' && { 'content-type': 'application/merge-patch+json' }),
-        ...(random() < 0.1 && { 'x-vault-wrap-ttl': pick(['1', '60s', 'x', '-1', '0']) }),
-      }
-      const query =
-        random() < 0.1 ? pick(['?list=true', '?list=x', '?version=x', '?version=-1', '?a=1&a=2']) : ''
-      const response = await call(method, path + query, mayHaveBody ? body : undefined, headers)
-      const text = await response.text()
-      const answer = text === '' ? undefined : JSON.parse(text)
-      if (response.status === 500)
-        expect(answer.errors[0], `${method} ${path}${query} ${body}`).toMatch(SAID_BY_VAULT_TOO)
-      counts.set(response.status, (counts.get(response.status) ?? 0) + 1)
+test('no method, path, token or body makes an internal error or ends the process', async () => {
+  await using vault = await DevVault.open({ clock: systemClock, rootToken, log: silentLog })
+  const { random, pick } = seededRandom(7)
+  const call = (method: string, path: string, body?: string, headers: Record<string, string> = {}) =>
+    fetch(`${vault.address}/v1/${path}`, {
+      method,
+      redirect: 'manual',
+      headers: { 'x-vault-token': random() < 0.9 ? rootToken : 'hvs.nobody', ...headers },
+      ...(body !== undefined && { body }),
+    })
+  for (const [path, type] of [
+    ['sys/mounts/kv', 'kv-v2'],
+    ['sys/mounts/database', 'database'],
+    ['sys/auth/approle', 'approle'],
+  ] as const)
+    await call('POST', path, JSON.stringify({ type }), { 'x-vault-token': rootToken })
+  const counts = new Map<number, number>()
+  for (let round = 0; round < 5000; round++) {
+    const method = pick(['GET', 'POST', 'PUT', 'DELETE', 'LIST', 'PATCH', 'HEAD', 'OPTIONS'])
+    const path =
+      random() < 0.7
+        ? pick(ROUTES).replaceAll('*', () => pick(random() < 0.5 ? ['a', 'b'] : SEGMENTS))
+        : Array.from({ length: 1 + Math.floor(random() * 5) }, () => pick(SEGMENTS)).join('/')
+    const fields = Object.fromEntries(
+      Array.from({ length: Math.floor(random() * 4) }, () => [pick(KEYS), pick(VALUES)]),
+    )
+    const mayHaveBody = ['POST', 'PUT', 'PATCH'].includes(method)
+    const body = random() < 0.05 ? pick(['[', '"a"', '[1]', 'null', '\u0000']) : JSON.stringify(fields)
+    const headers: Record<string, string> = {
+      ...(method === 'PATCH' && { 'content-type': 'application/merge-patch+json' }),
+      ...(random() < 0.1 && { 'x-vault-wrap-ttl': pick(['1', '60s', 'x', '-1', '0']) }),
     }
-    expect([...counts.keys()]).toEqual(expect.arrayContaining([200, 204, 400, 404, 405]))
-    expect((await call('GET', 'sys/health')).status).toBe(200)
-  },
-)
+    const query =
+      random() < 0.1 ? pick(['?list=true', '?list=x', '?version=x', '?version=-1', '?a=1&a=2']) : ''
+    const response = await call(method, path + query, mayHaveBody ? body : undefined, headers)
+    const text = await response.text()
+    const answer = text === '' ? undefined : JSON.parse(text)
+    if (response.status === 500)
+      expect(answer.errors[0], `${method} ${path}${query} ${body}`).toMatch(SAID_BY_VAULT_TOO)
+    counts.set(response.status, (counts.get(response.status) ?? 0) + 1)
+  }
+  expect([...counts.keys()]).toEqual(expect.arrayContaining([200, 204, 400, 404, 405]))
+  expect((await call('GET', 'sys/health')).status).toBe(200)
+})
 
 test('a body that is nested without end is 400, one beyond the cap 413', async () => {
   await using vault = await DevVault.open({ clock: systemClock, rootToken, log: silentLog })

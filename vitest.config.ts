@@ -14,8 +14,15 @@ const real = {
   expect: { poll: { timeout: 20_000 } },
 }
 
+/**
+ * What becomes true in the end is waited for as long as a busy machine takes: by itself `expect.poll` gives up after 1 s.
+ * The slowest promise that a poll alone holds is that all of an attempt is gone 2 s after its end: 5 times that.
+ */
+const poll = { timeout: 10_000 }
+
 export default defineConfig({
   test: {
+    expect: { poll },
     projects: [
       project('unit', { testTimeout: 30_000 }),
       project('contract', real),

@@ -74,8 +74,9 @@ export class CancelWorld implements AsyncDisposable {
     return { id, caller, child: called!.parent.id, cancelled: () => this.#cancelled(gate) }
   }
 
+  /** Well before the timeout of the caller, 20 s, which would cancel the call, too. */
   #cancelled(gate: string): Promise<void> {
-    return until(`the call at ${gate} cancelled`, () => this.workers.gates.cancelled.includes(gate))
+    return until(`the call at ${gate} cancelled`, () => this.workers.gates.cancelled.includes(gate), 15_000)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

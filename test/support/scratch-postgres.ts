@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { Client } from 'pg'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Client, type ClientConfig } from 'pg'
 
 /** A Postgres of its own for one test file: unix socket in `directory`, loopback TCP on `port`, gone at disposal. */
 export interface ScratchPostgres extends AsyncDisposable {
@@ -33,12 +34,7 @@ export async function openScratchPostgres(): Promise<ScratchPostgres> {
     ['-D', data, '-U', 'admin', '--auth=scram-sha-256', passwordFile, '--no-sync', '-E', 'UTF8'],
     { ...identity, cwd: '/tmp', stdio: 'ignore' },
   )
-  const port = await freePort()
-  const child = spawn(
-    'postgres',
-    ['-D', data, '-k', directory, '-p', String(port), '-h', '127.0.0.1', '-c', 'fsync=off'],
-    { ...identity, cwd: '/tmp', stdio: 'ignore' },
-  )
+  const { child, port } = await startServer({ data, directory, password, identity })
   const session = async (as: { user: string; password: string }) => {
     const client = new Client({ host: directory, port, database: 'postgres', ...as })
     client.on('error', () => {})
@@ -53,7 +49,6 @@ export async function openScratchPostgres(): Promise<ScratchPostgres> {
       await client.end()
     }
   }
-  await untilReady(() => query('SELECT 1'))
   return {
     directory,
     port,
@@ -65,6 +60,45 @@ export async function openScratchPostgres(): Promise<ScratchPostgres> {
       if (child.exitCode === null) await once(child, 'exit')
       rmSync(directory, { recursive: true, force: true })
     },
+  }
+}
+
+interface Place {
+  data: string
+  directory: string
+  password: string
+  identity: { uid?: number; gid?: number }
+}
+
+/** Resolves when it takes sessions. Where another process has taken the port since it was free, it ends and gets the next. */
+async function startServer({ data, directory, password, identity }: Place) {
+  const end = Date.now() + 60_000
+  while (Date.now() < end) {
+    const port = await freePort()
+    const child = spawn(
+      'postgres',
+      ['-D', data, '-k', directory, '-p', String(port), '-h', '127.0.0.1', '-c', 'fsync=off'],
+      { ...identity, cwd: '/tmp', stdio: 'ignore' },
+    )
+    const as = { host: directory, port, database: 'postgres', user: 'admin', password }
+    while (child.exitCode === null && Date.now() < end) {
+      if (await takesSessions(as)) return { child, port }
+      await delay(50)
+    }
+    child.kill('SIGKILL')
+  }
+  throw new Error('Postgres takes no sessions')
+}
+
+async function takesSessions(as: ClientConfig): Promise<boolean> {
+  const client = new Client(as)
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    await client.end()
+    return true
+  } catch {
+    return false
   }
 }
 
@@ -81,17 +115,4 @@ async function freePort(): Promise<number> {
   server.close()
   await once(server, 'close')
   return port
-}
-
-async function untilReady(attempt: () => Promise<unknown>): Promise<void> {
-  const end = Date.now() + 20_000
-  for (;;) {
-    try {
-      await attempt()
-      return
-    } catch (error) {
-      if (Date.now() > end) throw error
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
-  }
 }

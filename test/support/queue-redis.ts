@@ -53,8 +53,8 @@ export async function startRedis(extra: string[] = []): Promise<TestRedis> {
   }
 }
 
-/** The socket is there before anybody listens on it, so only Redis' own word counts. */
-async function untilReady(server: ChildProcess): Promise<void> {
+/** The socket is there before anybody listens on it, so only Redis' own word counts. Rejects with its words when it ends. */
+export async function untilReady(server: ChildProcess): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   let said = ''
   server.stdout!.on('data', (chunk: Buffer) => {

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findProgram } from '../../../services/dev/up/find-program.ts'
 import { startCluster } from '../../support/cluster.ts'
 import { temporaryDirectory } from '../../support/directory.ts'
+import { untilReady } from '../../support/queue-redis.ts'
 
 const PASSWORD = 'canary%outside'
 const directory = temporaryDirectory()
@@ -23,11 +24,23 @@ async function freePort(): Promise<number> {
   return free
 }
 
-beforeAll(async () => {
+/** True once it takes connections; false when its port was taken meanwhile. */
+async function startServer(): Promise<boolean> {
   port = await freePort()
   const options = { port, bind: '127.0.0.1', requirepass: PASSWORD, dir: directory.path, save: '' }
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)])
-  server = spawn(findProgram('redis-server', 'valkey-server'), args, { stdio: 'ignore' })
+  server = spawn(findProgram('redis-server', 'valkey-server'), args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  return untilReady(server).then(
+    () => true,
+    (error: Error) => {
+      if (error.message.includes('in use')) return false
+      throw error
+    },
+  )
+}
+
+beforeAll(async () => {
+  while (!(await startServer()));
   client = new Redis({ port, password: PASSWORD, retryStrategy: () => 25 }).on('error', () => {})
   await client.set('theirs', 'untouched')
 })

@@ -84,15 +84,20 @@ describe('I8: a line says where the use came from, where it went, and under whic
     const fetchModels = () => context.ask('GET', '/v1/fetch', undefined, { 'x-tb-url': `${base}/v1/models` })
     for (const { status } of [await fetchModels(), await fetchModels()]) expect(status).toBe(200)
     expect((await context.ask('POST', '/v1/model/generate', { prompt: 'hi' })).status).toBe(200)
-    const uses = (await linesOf(job.jobId)).filter(({ action }) => action !== 'grant')
-    expect(uses.map(({ action, secret, to, dialled }) => [action, secret, to ?? dialled])).toEqual([
-      ['egress', 'web', `localhost:${port}`],
-      ['dialled', 'web', `127.0.0.1:${port}`],
-      ['egress', 'web', `localhost:${port}`],
-      ['model', 'anthropic-api-key', `127.0.0.1:${port}`],
-      ['dialled', 'anthropic-api-key', `127.0.0.1:${port}`],
-    ])
-    for (const { vaultRequest } of uses.filter(({ to }) => to))
+    const uses = async () => (await linesOf(job.jobId)).filter(({ action }) => action !== 'grant')
+    // An answer waits for the record of its use, and not for that of the address.
+    await expect
+      .poll(async () =>
+        (await uses()).map(({ action, secret, to, dialled }) => [action, secret, to ?? dialled]),
+      )
+      .toEqual([
+        ['egress', 'web', `localhost:${port}`],
+        ['dialled', 'web', `127.0.0.1:${port}`],
+        ['egress', 'web', `localhost:${port}`],
+        ['model', 'anthropic-api-key', `127.0.0.1:${port}`],
+        ['dialled', 'anthropic-api-key', `127.0.0.1:${port}`],
+      ])
+    for (const { vaultRequest } of (await uses()).filter(({ to }) => to))
       expect((await inVault(vaultRequest)).request.operation).toBe('read')
   })
 

@@ -24,9 +24,10 @@ describe('a model through the sidecar', () => {
       },
     })
     expect((await end()).json).toEqual({ revokedLeases: 0 })
-    const lines = (await world.auditLines()).filter((line) => line.requestId === job.jobId)
-    expect(lines.map(({ action }) => action)).toEqual(['grant', 'model', 'dialled', 'revoke'])
-    expect(lines[1]).toMatchObject({
+    const lines = async () => (await world.auditLines()).filter((line) => line.requestId === job.jobId)
+    const actions = async () => (await lines()).map(({ action }) => action)
+    await expect.poll(actions).toEqual(['grant', 'model', 'dialled', 'revoke'])
+    expect((await lines())[1]).toMatchObject({
       secret: 'openai-api-key',
       generation: 1,
       tenant: 'acme',
@@ -93,9 +94,7 @@ describe('a model through the sidecar', () => {
     const path = world.names.secret('wrong-key')
     await world.client.kvWrite(world.rootToken, path, { value: CANARY.openai })
     await expect
-      .poll(async () => (await context.ask('POST', '/v1/model/generate', { prompt: 'hi' })).status, {
-        timeout: 4000,
-      })
+      .poll(async () => (await context.ask('POST', '/v1/model/generate', { prompt: 'hi' })).status)
       .toBe(200)
   })
 

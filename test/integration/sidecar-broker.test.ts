@@ -26,7 +26,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
-const limits = (timeoutMs = 5000, signal = new AbortController().signal) => ({
+const limits = (timeoutMs: number, signal = new AbortController().signal) => ({
   budget: new AttemptBudget(),
   signal,
   timeoutMs,
@@ -34,7 +34,7 @@ const limits = (timeoutMs = 5000, signal = new AbortController().signal) => ({
 const model = (
   provider: 'anthropic' | 'openai',
   request: GenerateRequest,
-  { key = KEY, timeoutMs = 5000 } = {},
+  { key = KEY, timeoutMs = 60_000 } = {},
 ) => ({
   upstream,
   provider,
@@ -110,7 +110,7 @@ describe.each(['anthropic', 'openai'] as const)('a model of %s', (provider) => {
 
   test('ends with its attempt, for the reason of its end', async () => {
     const stop = new AbortController()
-    const call = { ...model(provider, { prompt: '[[stand-in:hang]]' }), limits: limits(5000, stop.signal) }
+    const call = { ...model(provider, { prompt: '[[stand-in:hang]]' }), limits: limits(60_000, stop.signal) }
     const answer = callModel(call)
     setImmediate(() => stop.abort(new Error('the attempt ended')))
     await expect(answer).rejects.toThrow('the attempt ended')

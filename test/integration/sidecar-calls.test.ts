@@ -14,7 +14,7 @@ afterAll(() => upstream[Symbol.asyncDispose]())
 const limits = () => ({
   budget: new AttemptBudget(),
   signal: new AbortController().signal,
-  timeoutMs: 5000,
+  timeoutMs: 60_000,
 })
 const call = (url: string, path = '/echo', extra: object = {}) =>
   upstream.send(

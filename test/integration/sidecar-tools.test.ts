@@ -33,7 +33,7 @@ async function setup(provider: Provider, said: Said, path = '') {
       reveal: () => KEY,
     },
     request: { model: provider === 'anthropic' ? 'claude-sonnet-4-5' : 'gpt-4-turbo', ...request },
-    limits: { budget: new AttemptBudget(), signal: new AbortController().signal, timeoutMs: 5000 },
+    limits: { budget: new AttemptBudget(), signal: new AbortController().signal, timeoutMs: 60_000 },
   })
   return {
     asked,

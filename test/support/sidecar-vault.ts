@@ -21,7 +21,7 @@ const clusterText = (models: string) => `
 cluster: test
 environment: dev
 agents:
-  writer: { model: claude-sonnet-4-5, system: Be brief., secrets: [plain, web], accept-unsigned: true }
+  writer: { model: claude-sonnet-4-5, system: Be brief., secrets: [plain, web], timeout: 60s, accept-unsigned: true }
   coder: { model: gpt-4-turbo, system: SQL., secrets: [orders-db], timeout: 60s }
   stranger: { model: odd-1, system: x }
 models:

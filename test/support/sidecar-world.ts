@@ -139,7 +139,7 @@ export async function openSidecarWorld({ postgres, ttlMs }: SidecarWorldOptions 
       job,
       attempt: 1,
       traceparent: `00-${TRACE}-b7ad6b7169203331-01`,
-      timeoutMs: 5000,
+      timeoutMs: 60_000,
     }
   }
 

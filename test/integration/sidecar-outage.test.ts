@@ -37,9 +37,9 @@ describe('when something else is away', () => {
     const startedAt = Date.now()
     const ending = end()
     await context.closed()
-    expect(Date.now() - startedAt).toBeLessThan(500)
+    expect(Date.now() - startedAt).toBeLessThan(1500)
     expect((await ending).json).toEqual({ revokedLeases: 0, pending: true })
-    expect(Date.now() - startedAt).toBeLessThan(3000)
+    expect(Date.now() - startedAt).toBeLessThan(10_000)
   })
 
   test('Redis away: no grant, a typed error', async () => {
@@ -102,12 +102,13 @@ describe('when a clock is set by an hour', () => {
     async (_, by) => {
       const running = await world.granted('writer', long)
       const lessee = await world.granted('coder', long)
-      const short = await world.granted('writer', { timeoutMs: 1000 })
       const leased = (await lessee.context.ask('POST', '/v1/leases', lease)).json
       expect((await running.context.ask('GET', '/v1/secrets/plain')).status).toBe(200)
       const [reads, mints] = [world.reads(), world.identity.minted]
       const machine = Date.now.bind(Date)
-      const setAt = machine()
+      const askedAt = machine()
+      const short = await world.granted('writer', { timeoutMs: 1000 })
+      const ended = short.context.closed().then(machine)
       vi.spyOn(Date, 'now').mockImplementation(() => machine() + by)
 
       expect((await running.context.ask('GET', '/v1/secrets/plain')).status).toBe(200)
@@ -116,9 +117,9 @@ describe('when a clock is set by an hour', () => {
       expect((await running.context.ask('POST', '/v1/model/generate', hi)).status).toBe(200)
       const next = await world.granted('coder', long)
       expect((await next.context.ask('POST', '/v1/leases', lease)).status).toBe(200)
-      await short.context.closed()
-      expect(machine() - setAt).toBeGreaterThan(500)
-      expect(machine() - setAt).toBeLessThan(5000)
+      // Its time and a second.
+      expect((await ended) - askedAt).toBeGreaterThan(1900)
+      expect((await ended) - askedAt).toBeLessThan(10_000)
       expect((await lessee.end()).json).toEqual({ revokedLeases: 1 })
       await dropped(leased.credentials.user)
       expect(world.identity.lost.aborted).toBe(false)
@@ -139,8 +140,8 @@ describe('when a clock is set by an hour', () => {
     expect((await running.context.ask('GET', '/v1/secrets/plain')).status).toBe(200)
     expect(await running.context.ask('POST', '/v1/model/generate', hi)).toMatchObject(unavailable)
     expect(await next.context.ask('POST', '/v1/leases', lease)).toMatchObject(unavailable)
-    await expect.poll(() => world.identity.lost.aborted, { timeout: 5000 }).toBe(true)
-    expect(Date.now() - setAt).toBeLessThan(5000)
+    await expect.poll(() => world.identity.lost.aborted).toBe(true)
+    expect(Date.now() - setAt).toBeLessThan(10_000)
     expect((await lessee.end()).status).toBe(200)
     await dropped(user)
   })

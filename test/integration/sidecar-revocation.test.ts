@@ -19,14 +19,14 @@ type Context = Awaited<ReturnType<SidecarWorld['granted']>>['context']
 const plain = (context: Context) => context.ask('GET', '/v1/secrets/plain')
 const generate = (context: Context) => context.ask('POST', '/v1/model/generate', { prompt: 'hi' })
 
-/** Attempts that have used the secret `plain`, a leased database user, and nothing. */
+/** Attempts that have used the secret `plain`, a leased database user, and nothing; granted in this order. */
 async function threeAttempts() {
-  const [reader, lessee, idle] = await Promise.all(
-    ['writer', 'coder', 'writer'].map((type) => world.granted(type)),
-  )
-  expect((await plain(reader!.context)).status).toBe(200)
-  expect((await lessee!.context.ask('POST', '/v1/leases', { name: 'orders-db' })).status).toBe(200)
-  return { reader: reader!, lessee: lessee!, idle: idle! }
+  const reader = await world.granted('writer')
+  const lessee = await world.granted('coder')
+  const idle = await world.granted('writer')
+  expect((await plain(reader.context)).status).toBe(200)
+  expect((await lessee.context.ask('POST', '/v1/leases', { name: 'orders-db' })).status).toBe(200)
+  return { reader, lessee, idle }
 }
 
 describe('I6 what an operator revokes', () => {

@@ -27,7 +27,7 @@ test('I6: an attempt asks a real database as its own user, which is gone with it
     ...lease.json.credentials,
     stream: () => Object.assign(socket, { connect: () => queueMicrotask(() => socket.emit('connect')) }),
   })
-  const cut = new Promise((resolve) => db.once('error', resolve))
+  const cut = new Promise((resolve) => db.on('error', resolve))
   await db.connect()
   expect((await db.query('SELECT count(*)::int AS n FROM boats')).rows).toEqual([{ n: 2 }])
   const { user } = lease.json.credentials

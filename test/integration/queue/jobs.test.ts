@@ -64,7 +64,7 @@ async function serve(work: (job: Job<JobData>, token: string) => Promise<unknown
 
 async function ended(id: string) {
   const read = () => readRequest({ redis, queue, ref, id, publicKey })
-  await expect.poll(async () => (await read())?.view.state, { timeout: 5000 }).toBe('ended')
+  await expect.poll(async () => (await read())?.view.state, { interval: 10 }).toBe('ended')
   return (await read())!.view
 }
 
@@ -158,9 +158,12 @@ describe('a queue', () => {
     const jobs = await Promise.all(Array.from({ length: 6 }, () => enqueue(queue, facts)))
     let running = 0
     let most = 0
+    const two = Promise.withResolvers<void>()
     const held: boolean[] = []
     await using _worker = await serve(async (job, token) => {
       most = Math.max(most, ++running)
+      if (running === 2) two.resolve()
+      await two.promise
       held.push(await isLockHeld(redis, ref, { jobId: job.id!, lockToken: token }))
       await new Promise((resolve) => setTimeout(resolve, 20))
       running--

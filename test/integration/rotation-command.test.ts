@@ -144,6 +144,7 @@ test('a whole rotation leaves one key, though the first answer was lost and the 
   const { live, states, alerts, written } = await rotate({
     provider: world.provider,
     first: FIRST,
+    callMs: 5000,
     onState: (state) => {
       if (state === 'disabled') world.fail('revoke', 'exit-3')
     },

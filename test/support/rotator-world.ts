@@ -95,10 +95,10 @@ export async function openRotatorWorld() {
     ask: () => requestRotation(store, SECRET, { at: Date.now(), by: 'ann', revokeOld: false }),
     record: async (): Promise<RotationRecord> => (await store.load(SECRET)).record,
     /** Waits for a record. */
-    async until(wanted: (record: RotationRecord) => boolean): Promise<RotationRecord> {
+    async until(wanted: (record: RotationRecord) => boolean | Promise<boolean>): Promise<RotationRecord> {
       for (;;) {
         const record = await world.record()
-        if (wanted(record)) return record
+        if (await wanted(record)) return record
         await delay(50)
       }
     },

@@ -21,7 +21,7 @@ describe('I2 and I9 at level thread: a request that takes its host down each tim
     const good = await world.add('deadly', { gate: 'beside' })
     await world.gates.arrived('beside')
     const bad = await world.add('deadly', { kills: true })
-    expect(await world.ended(bad, 40_000)).toMatchObject({ outcome: 'failed', error: { type: 'crashed' } })
+    expect(await world.ended(bad)).toMatchObject({ outcome: 'failed', error: { type: 'crashed' } })
     await world.gates.arrived('beside', 2)
     world.gates.pass('beside')
     expect(await world.ended(good)).toMatchObject({ outcome: 'completed' })
@@ -39,7 +39,7 @@ describe('I2 and I9 at level thread: a request that takes its host down each tim
 
 /** A request that waits at a gate in a worker of level thread. */
 async function running(gate: string) {
-  const options = { isolation: 'thread' as const, lockMs: 2000 }
+  const options = { isolation: 'thread' as const, lockMs: 4000 }
   const worker = await world.spawnWorker('gated', options)
   const id = await world.add('gated', { gate })
   await world.gates.arrived(gate)
@@ -49,8 +49,8 @@ async function running(gate: string) {
 describe('I9 nothing lost at level thread', () => {
   test.each(['worker', 'launcher', 'frozen'])('when its %s is killed, or frozen', async (what) => {
     const { worker, id, again } = await running(what)
+    await expect.poll(() => worker.below()).toHaveLength(2)
     const pids = worker.below()
-    expect(pids).toHaveLength(2)
     if (what === 'launcher') process.kill(worker.launcherPid(), 'SIGKILL')
     else worker.kill(what === 'frozen' ? 'SIGSTOP' : 'SIGKILL')
     if (what !== 'frozen') await until('all gone', () => pids.every((pid) => !isAlive(pid)), 15_000)

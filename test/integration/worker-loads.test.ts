@@ -39,14 +39,19 @@ async function paused(agentType = 'switched') {
   return await readPause({ redis: world.redis, queue: queue.queue, ref: world.queueOf(agentType) })
 }
 
+const views = (ids: string[]) => Promise.all(ids.map((id) => world.view(id)))
+
 /** A worker whose module loads no more, and the requests that found that out. */
 async function broken() {
   const worker = await spawnWorker()
   loads.isOn = false
-  const ids = []
+  const ids: string[] = []
   // One of them still finds the spare.
   for (let n = 0; n < 3; n++) ids.push(await world.add('switched', { n }))
   await expect.poll(() => paused(), PATIENT).toBeDefined()
+  // The failures of spares may pause the queue before those of the requests hand them back.
+  const running = async () => (await views(ids)).filter(({ state }) => state === 'running')
+  await expect.poll(running, PATIENT).toEqual([])
   return { worker, ids }
 }
 
@@ -59,13 +64,8 @@ describe('an agent’s module that does not load any more', { timeout: 180_000 }
     expect(alert).toMatchObject({ severity: 'critical', labels: { 'agent-type': 'switched', failures: '5' } })
     const late = await world.add('switched', { n: 'late' })
     expect((await world.view(late)).state).toBe('waiting')
-    const waiting = async () => {
-      const views = await Promise.all(ids.map((id) => world.view(id)))
-      return views.filter((view) => view.state === 'waiting')
-    }
-    // The failures of spares may pause the queue before those of the requests hand them back.
-    await expect.poll(async () => (await waiting()).length, PATIENT).toBeGreaterThanOrEqual(2)
-    const back = await waiting()
+    const back = (await views(ids)).filter(({ state }) => state === 'waiting')
+    expect(back.length).toBeGreaterThanOrEqual(2)
     const records = back.flatMap((view) => view.attemptRecords)
     expect(records.length).toBeGreaterThan(0)
     for (const record of records) {
@@ -78,7 +78,7 @@ describe('an agent’s module that does not load any more', { timeout: 180_000 }
     const { ids } = await broken()
     loads.isOn = true
     for (const id of ids) {
-      const view = await world.ended(id, 50_000)
+      const view = await world.ended(id)
       expect(view).toMatchObject({ outcome: 'completed', result: 'on' })
       expect(view.attemptRecords.map(({ attempt }) => attempt)).toEqual(view.attemptRecords.map(() => 1))
     }
@@ -93,7 +93,7 @@ describe('an agent’s module that does not load any more', { timeout: 180_000 }
     expect(await paused()).toBeDefined()
     loads.isOn = true
     await spawnWorker()
-    for (const id of ids) expect(await world.ended(id, 50_000)).toMatchObject({ outcome: 'completed' })
+    for (const id of ids) expect(await world.ended(id)).toMatchObject({ outcome: 'completed' })
   })
 
   test('leaves a pause alone that an operator made', async () => {
@@ -130,7 +130,7 @@ describe('alerts of a worker', { timeout: 180_000 }, () => {
   test('one that loses its launcher raises one, and one that drains raises none', async () => {
     const drained = await spawnWorker('gated')
     // It says that it is ready just before it listens for signals.
-    await world.ended(await world.add('gated', { n: 1 }), 50_000)
+    await world.ended(await world.add('gated', { n: 1 }))
     drained.kill('SIGTERM')
     expect(await drained.exited).toBe(0)
     expect(await alerts('gated')).toEqual([])

@@ -43,15 +43,27 @@ export const isLauncher = ({ command }: SeenProcess) => command[0] === 'threadbo
 /** True for a Node that opens its inspector when it gets SIGUSR1. */
 export function answersSigusr1(pid: number): boolean {
   const caught = BigInt(`0x${seen(pid)?.status('SigCgt') || '0'}`)
-  return readlinkSync(`/proc/${pid}/exe`).endsWith('/node') && ((caught >> 9n) & 1n) === 1n
+  const program = unlessEnded(() => readlinkSync(`/proc/${pid}/exe`)) ?? ''
+  return program.endsWith('/node') && ((caught >> 9n) & 1n) === 1n
 }
 
-/** The environment of a process. */
+/** The environment of a process; empty when it has ended. */
 export function environmentOf(pid: number): Record<string, string> {
-  const lines = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').filter(Boolean)
+  const text = unlessEnded(() => readFileSync(`/proc/${pid}/environ`, 'utf8')) ?? ''
+  const lines = text.split('\0').filter(Boolean)
   return Object.fromEntries(
     lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
   )
+}
+
+/** What is read below /proc; undefined when the process has ended. */
+export function unlessEnded<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code!)) return undefined
+    throw error
+  }
 }
 
 /** Every process in a mount namespace. */

@@ -1,11 +1,12 @@
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { DEMO_CLUSTER, startCluster } from '../../support/cluster.ts'
 import { runCli } from '../../support/cli.ts'
 import { temporaryDirectory } from '../../support/directory.ts'
+import { seen } from '../../support/processes.ts'
 import { isAlive, until } from '../../support/tiny-service.ts'
 
 const question = { message: 'Where is my parcel?' }
@@ -31,6 +32,8 @@ describe('a running cluster', () => {
       await until(`${service} runs again`, () => cluster.said().includes(`${service} runs again`))
     }
     await until('the sidecar has a new login', () => cluster.said().split('sidecar runs again').length > 2)
+    // It asks Redis again within a second of a failure.
+    await expect.poll(async () => (await cluster.call('/readyz')).status).toBe(200)
     expect(await cluster.run('request-handler', question)).toMatchObject({ outcome: 'completed' })
 
     const pids = cluster.pids()
@@ -57,12 +60,14 @@ describe('a running cluster', () => {
   test('a second signal ends everything at once', async () => {
     await using cluster = await startCluster()
     const pids = cluster.pids()
+    // The stop that the first signal asks for has not ended before the second.
+    process.kill(pidIn(cluster.data, 'sidecar', pids), 'SIGSTOP')
     cluster.child.kill('SIGINT')
     await until('it has begun to stop', () => cluster.said().includes('SIGINT: stopping'))
     cluster.child.kill('SIGINT')
     const [code] = (await once(cluster.child, 'exit')) as [number]
     expect(code).toBe(130)
-    await until('all are gone', () => !pids.some(isAlive))
+    await until('all are gone', () => !pids.some(isAlive), 10_000)
   })
 })
 
@@ -115,7 +120,8 @@ test('the demo cluster file is valid', async () => {
 /** The process of a service: the one whose stdout is the service's log. */
 function pidIn(data: string, service: string, pids: number[]): number {
   const command = { redis: 'redis-server', vault: 'dev/vault/main.ts', sidecar: 'sidecar/main.ts' }[service]!
-  const found = pids.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(command))
+  // A context may have ended meanwhile.
+  const found = pids.find((pid) => seen(pid)?.command.join(' ').includes(command))
   if (!found) throw new Error(`no process of ${service} in ${data}`)
   return found
 }

@@ -66,7 +66,7 @@ test('with a wrong token nothing arrives, and the sender goes on', async () => {
 test('a receiver that is away costs the end of a process at most its flush time', async () => {
   const startedAt = performance.now()
   await send('http://127.0.0.1:1', TOKEN)
-  expect(performance.now() - startedAt).toBeLessThan(3000)
+  expect(performance.now() - startedAt).toBeLessThan(6000)
 })
 
 test('OTEL_EXPORTER_OTLP_ENDPOINT and its headers are honoured where no endpoint is given', async () => {

@@ -10,8 +10,6 @@ const real = {
   testTimeout: 180_000,
   hookTimeout: 240_000,
   fileParallelism: false,
-  // What is waited for comes as fast as the machine allows: a limit on it is asserted where there is one.
-  expect: { poll: { timeout: 20_000 } },
 }
 
 /**

@@ -24,6 +24,8 @@ export function seen(pid: number): SeenProcess | undefined {
     const status = (field: string) => new RegExp(`^${field}:[ \\t]*(.*?)[ \\t]*$`, 'm').exec(text)?.[1] ?? ''
     const numbers = (field: string) => status(field).split(/\s+/).filter(Boolean).map(Number)
     const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').filter(Boolean)
+    // One that is ending has given its memory back, and with it its command line.
+    if (command.length === 0) return undefined
     return {
       pid,
       command,

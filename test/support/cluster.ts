@@ -52,8 +52,10 @@ export async function startCluster(
   let said = ''
   child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()))
   const exited = once(child, 'exit')
+  // Which may come before all that it said has: after this one everything has.
+  const closed = once(child, 'close')
   const line = once(createInterface({ input: child.stdout }), 'line')
-  const first = await Promise.race([line, exited.then(() => undefined)])
+  const first = await Promise.race([line, closed.then(() => undefined)])
   if (!first) {
     directory[Symbol.dispose]()
     throw new Error(said)

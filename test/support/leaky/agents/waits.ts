@@ -1,12 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { defineAgent } from 'threadbound/agent'
 
-/** Tells its secret when its sidecar has been gone for a while. */
+const isGiven = () => true
+const isRefused = () => false
+
+/** Tells its secret when its sidecar is gone. */
 export default defineAgent({
   async run(_input, ctx) {
     const value = await ctx.secrets.get('plain')
     ctx.log.info({}, 'holds it')
-    await delay(1500)
+    while (await ctx.secrets.get('plain').then(isGiven, isRefused)) await delay(50)
     ctx.log.info({}, `late ${value}`)
     return { value }
   },

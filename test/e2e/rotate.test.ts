@@ -2,9 +2,12 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { runCli } from '../support/cli.ts'
 import { startCluster, type TestCluster } from '../support/cluster.ts'
+import { processesBelow } from '../support/processes.ts'
 import { rotatedKey } from '../support/rotated-key.ts'
 
 const FILE = join(import.meta.dirname, '../support/rotation/threadbound.yaml')
+/** Timeout, both times of the cache and the skew. */
+const GRACE_MS = 2000 + 1000 + 1000 + 2000
 let cluster: TestCluster
 let key: ReturnType<typeof rotatedKey>
 beforeAll(async () => {
@@ -16,6 +19,10 @@ afterAll(async () => {
 })
 
 const status = async () => (await key.run('secrets', 'status', '--name', 'openai-api-key')).stdout
+const rotator = () =>
+  processesBelow(cluster.child.pid!).find(({ command }) =>
+    command.at(-1)!.endsWith('services/rotator/main.ts'),
+  )!.pid
 const check = async (...args: string[]) => (await runCli(['check', FILE, ...args])).stdout
 
 describe('a rotation by an operator', () => {
@@ -33,10 +40,18 @@ describe('a rotation by an operator', () => {
     const asked = await key.rotate('--now')
     expect(asked).toMatchObject({ code: 0, stderr: '' })
     await expect.poll(async () => (await key.record()).state, { timeout: 15_000 }).toBe('grace')
-    expect(await cluster.run('writer', { message: 'hi' })).toMatchObject({ outcome: 'completed' })
     const [old, live] = await key.values()
-    expect([await key.isAlive(old!), await key.isAlive(live!)]).toEqual([true, true])
-    expect(await status()).toMatch(/^both keys valid +until 20/m)
+    // The grace stays for as long as it is looked at: a busy machine may take longer than it lasts.
+    const stopped = rotator()
+    process.kill(stopped, 'SIGSTOP')
+    try {
+      // First, since a use in the second half of the grace would make it longer.
+      expect([await key.isAlive(old!), await key.isAlive(live!)]).toEqual([true, true])
+      expect(await cluster.run('writer', { message: 'hi' })).toMatchObject({ outcome: 'completed' })
+      expect(await status()).toMatch(/^both keys valid +until 20/m)
+    } finally {
+      process.kill(stopped, 'SIGCONT')
+    }
     await expect.poll(async () => (await key.record()).state, { timeout: 30_000 }).toBe('idle')
     expect([await key.isAlive(old!), await key.isAlive(live!)]).toEqual([false, true])
     const { history } = await key.view()
@@ -50,12 +65,13 @@ describe('a rotation by an operator', () => {
   })
 
   test('--revoke-old waits for nobody', async () => {
-    const begunAt = performance.now()
     expect((await key.rotate('--now', '--revoke-old')).code).toBe(0)
     await expect
       .poll(async () => (await key.record()).history.at(-1), { timeout: 15_000 })
       .toMatchObject({ state: 'idle', generation: 3 })
-    expect(performance.now() - begunAt).toBeLessThan(15_000)
+    const { history } = await key.record()
+    const at = (wanted: string) => history.findLast(({ state }: { state: string }) => state === wanted).at
+    expect(at('revoked') - at('promoted')).toBeLessThan(GRACE_MS)
     const alive = await Promise.all((await key.values()).map((value) => key.isAlive(value)))
     expect(alive).toEqual([false, false, true])
   })

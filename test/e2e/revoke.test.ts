@@ -35,7 +35,7 @@ async function holding(holdMs: number): Promise<{ id: string; traceId: string }>
       ({ action, requestId }) => action === 'read' && requestId === posted.id,
     )
   }
-  await expect.poll(find, { timeout: 15_000, interval: 50 }).toBeDefined()
+  await expect.poll(find, { timeout: 30_000, interval: 50 }).toBeDefined()
   return { id: posted.id, traceId: (await find()).traceId }
 }
 
@@ -59,14 +59,18 @@ describe('I6 threadbound revoke', () => {
     expect(await cluster.run('holder', { holdMs: 0 })).toMatchObject({ result: 'still given' })
   })
 
-  test('does not wait for Vault, whose note comes when it can, at 5 times the second', async () => {
+  test('does not wait for Vault, whose note comes when it can, at 4 times the second', async () => {
     await create()
+    // A command that asks nobody takes as long as this machine needs to start one.
+    const begunAt = performance.now()
+    await run('revoke', '--secret', 'mail-kee')
+    const startMs = performance.now() - begunAt
     const { id } = await holding(50_000)
     const [vault] = pidsOf('dev/vault')
     process.kill(vault!, 'SIGSTOP')
     const revoking = run('revoke', '--secret', 'mail-key')
     try {
-      await expect.poll(async () => (await view(id)).attempts, { timeout: 5000 }).toBeGreaterThan(0)
+      await expect.poll(async () => (await view(id)).attempts, { timeout: startMs + 4000 }).toBeGreaterThan(0)
     } finally {
       process.kill(vault!, 'SIGCONT')
     }

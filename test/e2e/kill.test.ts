@@ -70,16 +70,16 @@ describe('I9 nothing lost: kill -9 in a running cluster, under a stream of reque
   ]
   test.each(faults)('%s is started again', async (_what, service, pids) => {
     const before = { accepted: accepted.length, again: runsAgain(service) }
-    await until('requests go through', () => accepted.length > before.accepted + 3, 30_000)
+    await until('requests go through', () => accepted.length > before.accepted + 3, 60_000)
     const [pid] = pids()
     process.kill(pid!, 'SIGKILL')
-    await until(`${service} runs again`, () => runsAgain(service) > before.again, 30_000)
+    await until(`${service} runs again`, () => runsAgain(service) > before.again, 60_000)
     expect(isAlive(pid!)).toBe(false)
   })
 
-  test('every accepted request reached one final outcome', { timeout: 120_000 }, async () => {
+  test('every accepted request reached one final outcome', async () => {
     const last = accepted.length
-    await until('requests go through', () => accepted.length > last + 3, 30_000)
+    await until('requests go through', () => accepted.length > last + 3, 60_000)
     stop.abort()
     await posting
     const deadline = performance.now() + 80_000

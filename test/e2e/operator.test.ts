@@ -137,7 +137,7 @@ describe('an operator beside a running cluster', () => {
     const queue = queueOf({ cluster: 'operated', environment: 'test' }, 'prompt')
     const alerts = async () => (await readAlerts(redis, queue)).map(({ name }) => name)
     await widen()
-    await expect.poll(alerts, { timeout: 10_000 }).toEqual(['policy-drift'])
+    await expect.poll(alerts, { timeout: 30_000 }).toEqual(['policy-drift'])
     expect((await readAlerts(redis, queue))[0]).toMatchObject({
       severity: 'critical',
       labels: { 'agent-type': 'prompt', changes: 'policy tb--operated--test--agent--prompt was changed' },
@@ -146,7 +146,7 @@ describe('an operator beside a running cluster', () => {
       'alert policy-drift: policy tb--operated--test--agent--prompt was changed',
     )
     await run('policies', 'apply')
-    await expect.poll(alerts, { timeout: 10_000 }).toEqual(['policy-drift-over', 'policy-drift'])
+    await expect.poll(alerts, { timeout: 30_000 }).toEqual(['policy-drift-over', 'policy-drift'])
     redis.disconnect()
   })
 

@@ -17,6 +17,10 @@ const OUTAGE_MS = 60_000
 const TTL_MS = 20_000
 /** Vault tells the database a little more than it lets the lease live. */
 const VAULTS_OWN_SLACK_MS = 6000
+/** What may lie unread on its way to who reads it: what sockets hold. The session is sent four times as much in a second. */
+const ON_ITS_WAY_BYTES = 400_000
+/** 5 times the 2 s. */
+const GONE = { timeout: 10_000 }
 let postgres: ScratchPostgres
 let world: SidecarWorld
 beforeAll(async () => {
@@ -44,7 +48,8 @@ async function startSidecar() {
 /** A session through the relay that runs a statement, and what came of it. */
 async function session({ context }: Attempt, credentials: Credentials, statement: string) {
   const { socket } = await context.connect('orders-db:0')
-  const seen = { bytes: 0, closed: once(socket, 'close') }
+  // Closed is closed, whatever the other side had not read: `once` would reject for ECONNRESET.
+  const seen = { bytes: 0, closed: new Promise<void>((resolve) => socket.once('close', () => resolve())) }
   socket.on('data', (chunk: Buffer) => (seen.bytes += chunk.length))
   const connect = () => queueMicrotask(() => socket.emit('connect'))
   const db = new Client({ ...credentials, stream: () => Object.assign(socket, { connect }) })
@@ -63,13 +68,20 @@ async function holding(config: { socketDir: string }) {
     await session(attempt, credentials, ROWS),
     await session(attempt, credentials, SILENCE),
   ]
-  await expect.poll(() => rows.bytes).toBeGreaterThan(200_000)
-  await expect.poll(() => sessionsOf(credentials)).toBe(2)
-  return { attempt, credentials, rows, silence, closed: Promise.all([rows.closed, silence.closed]) }
+  await expect.poll(() => rows.bytes, GONE).toBeGreaterThan(200_000)
+  const found = await postgres.query(`SELECT pid FROM pg_stat_activity WHERE usename = '${credentials.user}'`)
+  const pids = found.map(({ pid }) => pid as number)
+  expect(pids).toHaveLength(2)
+  return { attempt, credentials, pids, rows, silence, closed: Promise.all([rows.closed, silence.closed]) }
 }
+type Held = Awaited<ReturnType<typeof holding>>
 
-const sessionsOf = async ({ user }: Credentials) =>
-  (await postgres.query(`SELECT 1 FROM pg_stat_activity WHERE usename = '${user}'`)).length
+/** What is left of an attempt at the database. A session is known by its process: its user's name goes with the user. */
+const leftOf = async ({ credentials, pids }: Held) => ({
+  user: await exists(credentials),
+  sessions: (await postgres.query(`SELECT 1 FROM pg_stat_activity WHERE pid IN (${pids.join()})`)).length,
+})
+const NOTHING = { user: false, sessions: 0 }
 const exists = async ({ user }: Credentials) =>
   (await postgres.query(`SELECT 1 FROM pg_roles WHERE rolname = '${user}'`)).length > 0
 /** Why Postgres refuses who has the credentials and reaches it without a relay; undefined when it does not. */
@@ -79,7 +91,7 @@ const refusal = (as: Credentials) =>
     (error: Error) => error.message,
   )
 /** What has come by the end of both connections, once time has passed in which more could have. */
-async function bytesAfter({ rows, silence, closed }: Awaited<ReturnType<typeof holding>>): Promise<number> {
+async function bytesAfter({ rows, silence, closed }: Held): Promise<number> {
   await closed
   const before = rows.bytes + silence.bytes
   await delay(500)
@@ -98,9 +110,8 @@ describe('I6: an open session with a database', () => {
     expect((await held.attempt.end()).json).toEqual({ revokedLeases: 1 })
     const atEnd = held.rows.bytes
     expect(await bytesAfter(held)).toBe(0)
-    expect(held.rows.bytes).toBe(atEnd)
-    await expect.poll(() => exists(held.credentials)).toBe(false)
-    expect(await sessionsOf(held.credentials)).toBe(0)
+    expect(held.rows.bytes - atEnd).toBeLessThan(ON_ITS_WAY_BYTES)
+    await expect.poll(() => leftOf(held), GONE).toEqual(NOTHING)
     expect(Date.now() - endedAt).toBeLessThan(5 * 2000)
     expect(await refusal(held.credentials)).toMatch(/password authentication failed/)
     child.kill('SIGTERM')
@@ -116,8 +127,7 @@ describe('I6: an open session with a database', () => {
     expect(await refusal(held.credentials)).toBeUndefined() // until the next sidecar starts, or its TTL
     const { child: next } = await startSidecar()
     const startedAt = Date.now()
-    await expect.poll(() => exists(held.credentials)).toBe(false)
-    expect(await sessionsOf(held.credentials)).toBe(0)
+    await expect.poll(() => leftOf(held), GONE).toEqual(NOTHING)
     expect(Date.now() - startedAt).toBeLessThan(5 * 2000)
     expect(await refusal(held.credentials)).toMatch(/password authentication failed/)
     next.kill('SIGTERM')
@@ -140,8 +150,7 @@ describe('I6: an open session with a database, while Vault is away for 60 s', ()
     await delay(OUTAGE_MS - (Date.now() - awayAt))
     expect(await exists(held.credentials)).toBe(true)
     await world.faulty.set(undefined)
-    await expect.poll(() => exists(held.credentials), { timeout: 15_000 }).toBe(false)
-    expect(await sessionsOf(held.credentials)).toBe(0)
+    await expect.poll(() => leftOf(held), { timeout: 30_000 }).toEqual(NOTHING)
     child.kill('SIGTERM')
     await once(child, 'exit')
   })
@@ -158,8 +167,7 @@ describe('I6: an open session with a database, while Vault is away for 60 s', ()
       `SELECT rolvaliduntil AS until FROM pg_roles WHERE rolname = '${held.credentials.user}'`,
     )
     expect((valid!['until'] as Date).getTime()).toBeLessThan(awayAt + TTL_MS + VAULTS_OWN_SLACK_MS)
-    await expect.poll(() => exists(held.credentials), { timeout: TTL_MS + 5000 }).toBe(false)
-    expect(await sessionsOf(held.credentials)).toBe(0)
+    await expect.poll(() => leftOf(held), { timeout: TTL_MS + GONE.timeout }).toEqual(NOTHING)
     expect(await refusal(held.credentials)).toMatch(/password authentication failed/)
     await world.faulty.set(undefined)
     child.kill('SIGTERM')

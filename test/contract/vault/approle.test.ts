@@ -107,7 +107,7 @@ describe('secret ids', () => {
   test.skipIf(endsSecretIdsLate)('a secret id ends with its time', async () => {
     const { secretId, login } = await setup()
     const { data } = (await secretId({ ttl: '1s' })).body
-    await expect.poll(async () => (await login(data.secret_id)).status, { timeout: 5000 }).toBe(400)
+    await expect.poll(async () => (await login(data.secret_id)).status, { timeout: 15_000 }).toBe(400)
   })
 
   test('none asks for more than its role gives', async () => {

@@ -78,10 +78,10 @@ describe('a batch token', () => {
   })
 
   test('ends with its time', async () => {
-    const { auth } = (await create({ ttl: '1s' })).body
+    const { auth } = (await create({ ttl: '3s' })).body
     const alive = async () => (await vault.as(auth.client_token)('GET', 'auth/token/lookup-self')).status
     expect(await alive()).toBe(200)
-    await expect.poll(alive, { timeout: 5000 }).toBe(403)
+    await expect.poll(alive, { timeout: 15_000 }).toBe(403)
   })
 
   test('ends with its parent, unless it is an orphan', async () => {

@@ -64,7 +64,7 @@ const exists = async (user: string) =>
   (await postgres.query(`SELECT 1 FROM pg_roles WHERE rolname = '${user}'`)).length === 1
 const sessions = async (user: string) =>
   (await postgres.query(`SELECT 1 FROM pg_stat_activity WHERE usename = '${user}'`)).length
-const gone = (user: string) => expect.poll(() => exists(user), { timeout: 10_000 }).toBe(false)
+const gone = (user: string) => expect.poll(() => exists(user), { timeout: 15_000 }).toBe(false)
 
 describe('credentials', () => {
   test('are a user of their own that can do what the role grants, and no more', async () => {

@@ -103,13 +103,13 @@ describe('rules', () => {
   })
 
   test('a version ends by itself after the time of its secret or of the mount', async () => {
-    await vault.root('POST', `${mount}/metadata/short`, { delete_version_after: '1s' })
+    await vault.root('POST', `${mount}/metadata/short`, { delete_version_after: '3s' })
     const { data } = (await put('short', { a: 1 })).body
     expect(data.deletion_time).not.toBe('')
     const read = async () => (await vault.root('GET', `${mount}/data/short`)).status
     expect(await read()).toBe(200)
-    await expect.poll(read, { timeout: 5000 }).toBe(404)
-    expect((await metadata('short')).delete_version_after).toBe('1s')
+    await expect.poll(read, { timeout: 15_000 }).toBe(404)
+    expect((await metadata('short')).delete_version_after).toBe('3s')
   })
 
   test('the rules of a mount count for its secrets', async () => {

@@ -86,7 +86,7 @@ describe('sys/wrapping', () => {
     const headers = { 'x-vault-wrap-ttl': '1' }
     const { wrap_info: info } = (await vault.root('POST', 'sys/wrapping/wrap', { a: 1 }, headers)).body
     const lookup = () => vault.as('')('POST', 'sys/wrapping/lookup', { token: info.token })
-    await expect.poll(async () => (await lookup()).status, { timeout: 5000 }).toBe(400)
+    await expect.poll(async () => (await lookup()).status, { timeout: 15_000 }).toBe(400)
   })
 })
 

@@ -10,7 +10,7 @@ describe('the steady clock', () => {
     for (const jump of [3_600_000, -3_600_000]) {
       vi.spyOn(Date, 'now').mockReturnValue(before + jump)
       expect(steadyClock.now() - before).toBeGreaterThanOrEqual(0)
-      expect(steadyClock.now() - before).toBeLessThan(1000)
+      expect(steadyClock.now() - before).toBeLessThan(60_000)
     }
   })
 })

@@ -21,9 +21,10 @@ export function parseSizeBytes(text: string): number | undefined {
 
 /** A duration for people: `7 ms`, `1.50 s`, `3 m 5 s`. */
 export function formatDuration(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms)} ms`
-  if (ms < 60_000) return `${(ms / 1000).toFixed(2)} s`
-  return `${Math.floor(ms / 60_000)} m ${Math.round((ms % 60_000) / 1000)} s`
+  if (Math.round(ms) < 1000) return `${Math.round(ms)} ms`
+  if (Math.round(ms / 10) < 6000) return `${(ms / 1000).toFixed(2)} s`
+  const seconds = Math.round(ms / 1000)
+  return `${Math.floor(seconds / 60)} m ${seconds % 60} s`
 }
 
 function parseQuantity(text: string, units: Record<string, number>): number | undefined {

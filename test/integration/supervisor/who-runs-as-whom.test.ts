@@ -53,6 +53,12 @@ const claims = () => (existsSync('/run/threadbound/services') ? readdirSync('/ru
 
 const isGuard = ({ command }: SeenProcess) => command.some((word) => word.endsWith('guard.sh'))
 
+/** How many launchers, guards and processes in all are root. */
+function rootsOf(cluster: TestCluster): number[] {
+  const all = processesBelow(cluster.child.pid!).filter(({ uid }) => uid === 0)
+  return [all.filter(isLauncher).length, all.filter(isGuard).length, all.length]
+}
+
 describe.runIf(root)('G6 each service runs as a user of its own', () => {
   let cluster: TestCluster
   let services: Map<string, SeenProcess>
@@ -98,13 +104,8 @@ describe.runIf(root)('G6 each service runs as a user of its own', () => {
   })
 
   test('only the supervisor, its guard and the launchers stay root', async () => {
-    const rooted = () => processesBelow(cluster.child.pid!).filter(({ uid }) => uid === 0)
-    const kinds = () => {
-      const all = rooted()
-      return [all.filter(isLauncher).length, all.filter(isGuard).length, all.length]
-    }
     // What starts a spare is root until the spare is somebody else's.
-    await expect.poll(kinds).toEqual([3, 1, 4])
+    await expect.poll(() => rootsOf(cluster)).toEqual([3, 1, 4])
   })
 
   test('no Node of ours answers SIGUSR1, and none has an inspector, whatever NODE_OPTIONS says', () => {

@@ -64,7 +64,7 @@ test('I8: the disk of the audit log fills up in mid-run: no new access, every re
   killed!.context.close()
   orphaned!.worker.close()
   await expect.poll(() => users.map(isDropped)).toEqual([true, true, true])
-  expect(Date.now() - endedAt).toBeLessThan(2000)
+  expect(Date.now() - endedAt).toBeLessThan(5 * 2000)
   // Vault drops a user before the sidecar has its answer, and notes the end.
   await expect.poll(() => said.match(/"grant ended"/g)).toHaveLength(4)
   expect(await read()).toMatchObject(UNAVAILABLE)

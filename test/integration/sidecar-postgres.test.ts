@@ -37,5 +37,5 @@ test('I6: an attempt asks a real database as its own user, which is gone with it
   await cut
   await expect.poll(() => postgres.query(`SELECT 1 FROM pg_roles WHERE rolname = '${user}'`)).toEqual([])
   expect(await postgres.query(`SELECT 1 FROM pg_stat_activity WHERE usename = '${user}'`)).toEqual([])
-  expect(Date.now() - startedAt).toBeLessThan(2000)
+  expect(Date.now() - startedAt).toBeLessThan(5 * 2000)
 })

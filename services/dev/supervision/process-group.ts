@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 const POLL_MS = 20
+/** What the kernel may take to end a killed process: its memory is given back first. */
+const KILLED_MS = 1000
 
 /** Sends a signal to every process of a group. A group that is gone is no error. */
 export function signalGroup(group: number, signal: NodeJS.Signals): void {
@@ -22,11 +24,20 @@ function groupExists(group: number): boolean {
   }
 }
 
-/** Waits until a group has no process left. After `patienceMs` it kills what is there. */
+/**
+ * Waits until a group has no process left. After `patienceMs` it kills what is there, and waits until that is gone; for a second
+ * at most, since there may be nobody who takes a zombie away.
+ */
 export async function endGroup(group: number, patienceMs: number): Promise<void> {
+  await untilGone(group, patienceMs)
+  if (!groupExists(group)) return
+  signalGroup(group, 'SIGKILL')
+  await untilGone(group, KILLED_MS)
+}
+
+async function untilGone(group: number, patienceMs: number): Promise<void> {
   const until = performance.now() + patienceMs
   while (groupExists(group) && performance.now() < until) await delay(POLL_MS)
-  if (groupExists(group)) signalGroup(group, 'SIGKILL')
 }
 
 function send(target: number, signal: NodeJS.Signals): void {

@@ -62,8 +62,9 @@ async function setup(role: object = {}) {
 
 const exists = async (user: string) =>
   (await postgres.query(`SELECT 1 FROM pg_roles WHERE rolname = '${user}'`)).length === 1
-const sessions = async (user: string) =>
-  (await postgres.query(`SELECT 1 FROM pg_stat_activity WHERE usename = '${user}'`)).length
+/** By its process: the name of a user goes with the user. */
+const isOpen = async (pid: number) =>
+  (await postgres.query(`SELECT 1 FROM pg_stat_activity WHERE pid = ${pid}`)).length > 0
 const gone = (user: string) => expect.poll(() => exists(user), { timeout: 15_000 }).toBe(false)
 
 describe('credentials', () => {
@@ -117,10 +118,12 @@ describe('I6 gone: a user ends with its lease', () => {
     const { lease } = await setup()
     const { data, lease_id: leaseId } = await lease()
     const session = await postgres.session({ user: data.username, password: data.password })
+    const { pid } = (await session.query('SELECT pg_backend_pid() AS pid')).rows[0]
+    expect(await isOpen(pid)).toBe(true)
     const { status } = await vault.root('PUT', 'sys/leases/revoke', { lease_id: leaseId, sync: true })
     expect(ANY_OF.revoked).toContain(status)
     await gone(data.username)
-    expect(await sessions(data.username)).toBe(0)
+    await expect.poll(() => isOpen(pid)).toBe(false)
     await expect(session.query('SELECT 1')).rejects.toThrow()
     const unknown = await vault.root('PUT', 'sys/leases/lookup', { lease_id: leaseId })
     expect([unknown.status, unknown.body.errors[0]]).toEqual([400, 'invalid lease'])

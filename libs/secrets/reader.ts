@@ -131,13 +131,19 @@ export class SecretReader implements AsyncDisposable {
     for (const { entry } of this.#cache.list()) entry.freshUntil = 0
   }
 
+  /** The newest generation that is kept for any agent type; 0 when there is none. */
+  newest(secret: string): number {
+    const kept = this.#cache.list({ secret })
+    return Math.max(0, ...kept.map(({ entry }) => ('value' in entry ? entry.value.generation : 0)))
+  }
+
   /**
-   * Gives nobody a generation up to this one (default: the newest that is known) any more, and wipes what is kept.
-   * Whoever reads gets a SecretRevokedError until there is a newer one.
+   * Gives nobody a generation up to this one any more, and wipes what is kept. Whoever reads gets a SecretRevokedError
+   * until there is a newer one.
    */
-  revoke(secret: string, generation?: number): void {
+  revoke(secret: string, generation: number): void {
     const kept = this.#cache.drop({ secret })
-    this.#generations.revoke(secret, generation ?? Math.max(0, ...kept.map((value) => value.generation)))
+    this.#generations.revoke(secret, generation)
     this.forget(secret)
     for (const value of kept) value.wipe()
   }

@@ -68,10 +68,17 @@ export class Revocations {
     return trace !== undefined && this.#traces.has(trace)
   }
 
+  /** The same target with the newest generation that is kept here, where it is a value of which none is named. */
+  exact(target: RevocationTarget): RevocationTarget {
+    if (!('secret' in target) || !this.#isValue(target)) return target
+    return { ...target, generation: target.generation ?? this.#options.reader.newest(target.secret) }
+  }
+
   /** Gives whom it concerned, and how many leases ended, when they have. @throws NotFoundError */
-  async revoke({ target, operator, source, keepRunning }: Revocation) {
+  async revoke({ target: named, operator, source, keepRunning }: Revocation) {
     const { audit, log, attempts, redactions } = this.#options
-    const concerned = this.#concerned(target)
+    const concerned = this.#concerned(named)
+    const target = this.exact(named)
     this.#purge(target)
     const hit = concerned.map(viewOf)
     const isValue = this.#isValue(target)
@@ -113,7 +120,7 @@ export class Revocations {
   #purge(target: RevocationTarget): void {
     const { reader } = this.#options
     if ('agentType' in target) reader.endType(target.agentType)
-    if ('secret' in target && this.#isValue(target)) reader.revoke(target.secret, target.generation)
+    if ('secret' in target && target.generation !== undefined) reader.revoke(target.secret, target.generation)
     if (!('trace' in target)) return
     this.#traces.add(target.trace)
     if (this.#traces.size > TRACES_KEPT) this.#traces.delete(this.#traces.values().next().value!)

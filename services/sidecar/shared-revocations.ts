@@ -16,7 +16,7 @@ const EVERY_MS = 1000
 const TOLD_MS = 2000
 
 export interface SharedRevocationsOptions {
-  revocations: Pick<Revocations, 'preview' | 'revoke'>
+  revocations: Pick<Revocations, 'exact' | 'preview' | 'revoke'>
   redis: Redis
   /** A connection that only listens. */
   channel: Redis
@@ -65,12 +65,14 @@ export class SharedRevocations implements AsyncDisposable {
 
   /** As {@link Revocations.revoke}; what the others end is not in the answer, but whether they are told. */
   async revoke(revocation: Revocation) {
-    const { target, operator, keepRunning } = revocation
-    this.preview(target) // a name that the cluster file does not have is told to nobody
+    const { operator, keepRunning } = revocation
+    this.preview(revocation.target) // a name that the cluster file does not have is told to nobody
+    // Those that hear of it late may have a newer generation by then, which nobody has revoked.
+    const target = this.#options.revocations.exact(revocation.target)
     const notice = { target, operator, keepRunning, from: this.#self }
     this.#untold.add(notice)
     const told = this.#exchange()
-    const done = await this.#options.revocations.revoke(revocation)
+    const done = await this.#options.revocations.revoke({ ...revocation, target })
     const enough = new AbortController()
     await Promise.race([told, slept(this.#clock, TOLD_MS, enough.signal)])
     enough.abort()

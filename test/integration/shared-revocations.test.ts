@@ -22,6 +22,7 @@ afterEach(() => open.disposeAsync())
 async function sidecar() {
   const done: Revocation[] = []
   const revocations = {
+    exact: (target: Revocation['target']) => target,
     preview: () => [],
     revoke: async (revocation: Revocation) => {
       done.push(revocation)

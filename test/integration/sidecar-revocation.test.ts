@@ -1,6 +1,8 @@
-import { publishPromotion } from '#lib/queue'
+import { publishPromotion, readRevocations } from '#lib/queue'
+import { silentLog } from '#lib/runtime'
 import { markRevoked, vaultPath } from '#lib/vault'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { SharedRevocations } from '../../services/sidecar/shared-revocations.ts'
 import { openSidecarWorld, type SidecarWorld } from '../support/sidecar-world.ts'
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c'
@@ -70,6 +72,25 @@ describe('I6 what an operator revokes', () => {
     await publishPromotion(world.redis, world.scope, { secret: 'plain', generation })
     for (const { context } of [reader, idle])
       await expect.poll(async () => (await plain(context)).json.value, { interval: 5 }).toBe(value)
+  })
+
+  test('a secret of which no generation is named: others are told which, since they may hear it after the next', async () => {
+    const { redis, scope, channel } = world
+    const { revocations } = world.sidecar
+    const sharing = { revocations, redis, scope, channel, after: undefined, log: silentLog }
+    await using shared = await SharedRevocations.open(sharing)
+    const revokePlain = () =>
+      shared.revoke({ target: { secret: 'plain' }, keepRunning: true, operator: 'eve' })
+    const { context } = await world.granted('writer')
+    await revokePlain()
+    expect((await plain(context)).status).toBe(200)
+    await revokePlain()
+    expect((await plain(context)).json.error.type).toBe('secret-revoked')
+    const { notices } = await readRevocations(redis, scope)
+    expect(notices.map(({ target }) => target)).toEqual([
+      { secret: 'plain', generation: 0 },
+      { secret: 'plain', generation: 1 },
+    ])
   })
 
   test('what is noted in Vault is refused by a sidecar that was told nothing', async () => {

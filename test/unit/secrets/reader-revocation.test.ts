@@ -34,10 +34,11 @@ test('I6 what was asked of Vault before the revocation is not given after it', a
   await expect(early).rejects.toThrow(SecretRevokedError)
 })
 
-test('without a generation it is the newest that is kept', async () => {
+test('the newest generation that is kept can be named, and what is kept of none is 0', async () => {
   const { vault, reader, path } = await setup()
+  expect(reader.newest('api-key')).toBe(0)
   await reader.read('writer', 'api-key')
-  reader.revoke('api-key')
+  reader.revoke('api-key', reader.newest('api-key'))
   await expect(reader.read('writer', 'api-key')).rejects.toThrow(SecretRevokedError)
   vault.kv.set(path, { data: { value: 'second' }, version: 4 })
   reader.forget('api-key')

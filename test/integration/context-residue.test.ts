@@ -1,13 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { describe, expect, test } from 'vitest'
 import { agentOf, levels, openWorld } from '../support/contexts.ts'
 import { aliveAfter, residueOf } from '../support/residue.ts'
+import { childrenOf } from '../support/seen-from-outside.ts'
 
-const childrenOf = (pid: number) =>
-  readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean),
-  )
 const WAIT = { timeout: 60_000, interval: 100 }
 const temporary = () => readdirSync(tmpdir()).filter((name) => /^tb-(agent|launcher)-/.test(name))
 

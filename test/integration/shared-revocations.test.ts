@@ -1,4 +1,4 @@
-import { openRedis, readRevocations, revocationChannel } from '#lib/queue'
+import { openRedis, readRevocations, revocationsKey } from '#lib/queue'
 import { onDispose, silentLog } from '#lib/runtime'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Revocation } from '../../services/sidecar/revocations.ts'
@@ -55,7 +55,7 @@ describe('I6 what an operator revokes at one sidecar', () => {
 
   test('is carried out by one that heard no message of it', async () => {
     const [here, there] = [await sidecar(), await sidecar()]
-    await there.channel.unsubscribe(revocationChannel(scope))
+    await there.channel.unsubscribe(revocationsKey(scope))
     await here.shared.revoke(SECRET)
     await expect.poll(() => there.done, PATIENT).toMatchObject([SECRET])
   })
@@ -85,7 +85,7 @@ describe('I6 what an operator revokes at one sidecar', () => {
     const here = await sidecar()
     const trace = { ...TYPE, target: { trace: 'a'.repeat(32) } }
     for (const one of [SECRET, trace]) await here.shared.revoke(one)
-    await here.redis.xadd(revocationChannel(scope), '*', 'notice', '{"target":{}}')
+    await here.redis.xadd(revocationsKey(scope), '*', 'notice', '{"target":{}}')
     const { notices } = await readRevocations(here.redis, scope)
     expect(notices).toMatchObject([SECRET, trace])
     const late = await sidecar()

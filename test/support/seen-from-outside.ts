@@ -5,8 +5,8 @@ export function processesBelow(pid: number): number[] {
   return [pid, ...childrenOf(pid).flatMap(processesBelow)]
 }
 
-/** None of a process that has just ended. */
-function childrenOf(pid: number): number[] {
+/** The processes that a process has started; none of one that has just ended. */
+export function childrenOf(pid: number): number[] {
   try {
     return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
       readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),

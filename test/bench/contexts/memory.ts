@@ -1,24 +1,13 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
+import { processesBelow } from '../../support/seen-from-outside.ts'
 import type { Opener } from './cell.ts'
 import type { Running } from './contender.ts'
 
 const SETTLE_MS = 300
 
 /** The processes below another. */
-export function descendants(of: number): number[] {
-  return childrenOf(of).flatMap((child) => [child, ...descendants(child)])
-}
-
-function childrenOf(pid: number): number[] {
-  try {
-    return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-      readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
-    )
-  } catch {
-    return []
-  }
-}
+export const descendants = (of: number): number[] => processesBelow(of).slice(1)
 
 /** What these processes hold, shared pages divided among all that share them, bytes. */
 export function pssOf(pids: number[]): number {

@@ -57,7 +57,7 @@ export { type PausableQueue, Pause, pauseQueue, readPause, resumeQueue } from '.
 export {
   publishRevocation,
   readRevocations,
-  revocationChannel,
+  revocationsKey,
   RevocationNotice,
   RevocationTarget,
   type ToldRevocations,

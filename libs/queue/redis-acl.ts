@@ -2,7 +2,7 @@ import { hashCredential } from '#lib/runtime'
 import { alertsKey } from './alerts.ts'
 import { queueOf, type QueueScope, serviceKeys } from './names.ts'
 import { promotionChannel } from './promotions.ts'
-import { revocationChannel } from './revocations.ts'
+import { revocationsKey } from './revocations.ts'
 
 /** Who logs in to Redis: a user for each service, one for whoever enqueues with plain BullMQ, one that may only ask whether it runs. */
 export type RedisUser = 'probe' | 'enqueue' | 'producer' | 'sidecar' | 'rotator' | 'console' | WorkerUser
@@ -91,7 +91,7 @@ const ENQUEUE = [
 const ofSidecar = (scope: QueueScope) => [
   `~${serviceKeys(scope, 'sidecar').key('tb:*')}`,
   `&${promotionChannel(scope)}`,
-  `&${revocationChannel(scope)}`,
+  `&${revocationsKey(scope)}`,
 ]
 const keysOf = (prefixes: string[]) => prefixes.map((prefix) => `~${prefix}:*`)
 const queues = (prefixes: string[]) => [...keysOf(prefixes), ...prefixes.map((prefix) => `&${prefix}:*`)]

@@ -26,8 +26,11 @@ export type RevocationNotice = z.infer<typeof RevocationNotice>
 /** Revocations kept for sidecars that start later or were cut off; about as many, since Redis trims whole nodes of a stream. */
 const KEPT = 10_000
 
-/** The channel between the sidecars of a cluster and environment: a message says that there is something to read. */
-export const revocationChannel = (scope: QueueScope): string => keyOf(scope)
+/**
+ * The stream of a cluster and environment (one, since its user may write no other kind), and the channel on which a message
+ * says that there is something to read in it.
+ */
+export const revocationsKey = (scope: QueueScope): string => serviceKeys(scope, 'sidecar').key('tb:revoked')
 
 /** Puts a revocation where every sidecar finds it, and has those that listen look now. */
 export async function publishRevocation(
@@ -36,8 +39,8 @@ export async function publishRevocation(
   notice: RevocationNotice,
 ): Promise<void> {
   const text = JSON.stringify(RevocationNotice.parse(notice))
-  await redis.xadd(keyOf(scope), 'MAXLEN', '~', KEPT, '*', 'notice', text)
-  await redis.publish(revocationChannel(scope), '')
+  await redis.xadd(revocationsKey(scope), 'MAXLEN', '~', KEPT, '*', 'notice', text)
+  await redis.publish(revocationsKey(scope), '')
 }
 
 /** The revocations after a place in the stream, the oldest first; what is none of ours is left out. */
@@ -46,7 +49,7 @@ export async function readRevocations(
   scope: QueueScope,
   after?: string,
 ): Promise<ToldRevocations> {
-  const entries = await redis.xrevrange(keyOf(scope), '+', after === undefined ? '-' : `(${after}`)
+  const entries = await redis.xrevrange(revocationsKey(scope), '+', after === undefined ? '-' : `(${after}`)
   const notices = entries
     .toReversed()
     .flatMap(([, [, text]]) => parseMessage(RevocationNotice, text ?? '') ?? [])
@@ -59,6 +62,3 @@ export interface ToldRevocations {
   /** The place of the last one, for the next read; undefined while there is none. */
   last: string | undefined
 }
-
-/** A stream, since its user may write no other kind. */
-const keyOf = (scope: QueueScope) => serviceKeys(scope, 'sidecar').key('tb:revoked')

@@ -4,7 +4,7 @@ import {
   publishRevocation,
   type QueueScope,
   readRevocations,
-  revocationChannel,
+  revocationsKey,
   type RevocationNotice,
 } from '#lib/queue'
 import { type Clock, type Log, messageOf, repeatEvery, slept, steadyClock } from '#lib/runtime'
@@ -41,7 +41,7 @@ export class SharedRevocations implements AsyncDisposable {
   #after: string | undefined
   #exchanging: Promise<void> = Promise.resolve()
   readonly #hear = (channel: string) =>
-    void (channel === revocationChannel(this.#options.scope) && this.#exchange())
+    void (channel === revocationsKey(this.#options.scope) && this.#exchange())
 
   private constructor(options: SharedRevocationsOptions) {
     this.#options = options
@@ -52,7 +52,7 @@ export class SharedRevocations implements AsyncDisposable {
 
   static async open(options: SharedRevocationsOptions): Promise<SharedRevocations> {
     const { channel, scope } = options
-    await channel.subscribe(revocationChannel(scope))
+    await channel.subscribe(revocationsKey(scope))
     const shared = new SharedRevocations(options)
     channel.on('message', shared.#hear)
     return shared

@@ -120,6 +120,20 @@ describe('I6 threadbound revoke', () => {
       .toMatchObject({ outcome: 'completed', result: 'still given' })
   })
 
+  test('while Redis is frozen: it is done here, and the command says that no other sidecar knows', async () => {
+    const redis = processesBelow(cluster.child.pid!).find(({ command }) =>
+      command[0]!.includes('redis-server'),
+    )!
+    process.kill(redis.pid, 'SIGSTOP')
+    try {
+      const revoked = await run('revoke', '--agent', 'holder', '--json')
+      expect(revoked).toMatchObject({ code: 1, stderr: expect.stringContaining('do not know yet') })
+      expect(JSON.parse(revoked.stdout)).toMatchObject({ isTold: false, attempts: [], revokedLeases: 0 })
+    } finally {
+      process.kill(redis.pid, 'SIGCONT')
+    }
+  })
+
   test.each<[string[], number, string]>([
     [[], 2, 'expected one of --secret, --agent and --trace'],
     [['--secret', 'mail-key', '--agent', 'holder'], 2, 'expected one of'],
